@@ -1,0 +1,57 @@
+"""Activation functions: applied to every number on its own."""
+
+import numpy as np
+
+from cnnlab.shapes import ShapeError
+
+
+def relu_forward(x):
+    """Keep what is positive, set the rest to zero: max(0, x).
+
+    Parameters
+    ----------
+    x : any shape.
+
+    Returns
+    -------
+    out : x's shape and dtype.
+    cache : what `relu_backward` needs.
+
+    Source: Krizhevsky et al. 2012, section 3.1.
+
+    Examples
+    --------
+    >>> relu_forward(np.array([-1.0, 0.0, 2.0]))[0]
+    array([0., 0., 2.])
+    """
+    out = np.maximum(x, 0)
+    return out, out
+
+
+def relu_backward(dout, cache):
+    """Pass the gradient where the input was positive; at exactly zero it is taken as zero.
+
+    Parameters
+    ----------
+    dout : gradient of the loss with respect to the output, in its shape.
+    cache : from `relu_forward`.
+
+    Returns
+    -------
+    dx : the same shape.
+
+    Raises
+    ------
+    ShapeError
+        If dout does not have the shape of the output.
+
+    Examples
+    --------
+    >>> out, cache = relu_forward(np.array([-1.0, 0.0, 2.0]))
+    >>> relu_backward(np.array([5.0, 5.0, 5.0]), cache)
+    array([0., 0., 5.])
+    """
+    out = cache
+    if dout.shape != out.shape:
+        raise ShapeError(f"dout must have the output's shape {out.shape}, got {dout.shape}.")
+    return dout * (out > 0)

@@ -1,0 +1,125 @@
+"""Convolution: each filter slides over the image, one dot product at every position."""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from cnnlab.shapes import ShapeError, expect_rank, output_size, pair
+
+
+def conv_forward(x, w, b, *, stride=1, pad=0):
+    """Slide every filter over every image and add its bias.
+
+    out[n, i, j, k] = Σ_{u, v, c} x_padded[n, i·S + u, j·S + v, c] · w[u, v, c, k] + b[k]
+
+    As in every deep-learning library the filter is not flipped: strictly this is
+    cross-correlation.
+
+    Parameters
+    ----------
+    x : (N, H, W, C) images or activations.
+    w : (FH, FW, C, K) filters; each spans the full depth C.
+    b : (K,) biases.
+    stride, pad : pixels, one number for both axes or (vertical, horizontal).
+
+    Returns
+    -------
+    out : (N, OH, OW, K) with OH = (H − FH + 2P)/S + 1, in x's dtype.
+    cache : what `conv_backward` needs.
+
+    Raises
+    ------
+    ShapeError
+        If an array has the wrong axes or the window does not fit exactly.
+
+    Source: the lecture, "Convolution layer: summary"; Goodfellow et al. 2016,
+    "Deep Learning", section 9.1.
+
+    Examples
+    --------
+    Ten 5×5 filters over a 32×32×3 image, padded by 2, keep its size:
+
+    >>> x, w, b = np.ones((1, 32, 32, 3)), np.ones((5, 5, 3, 10)), np.zeros(10)
+    >>> out, cache = conv_forward(x, w, b, pad=2)
+    >>> out.shape, out[0, 16, 16, 0], out[0, 0, 0, 0]
+    ((1, 32, 32, 10), np.float64(75.0), np.float64(27.0))
+    """
+    _check(x, w, b)
+    (FH, FW, C, K), (SH, SW), (PH, PW) = w.shape, pair(stride), pair(pad)
+    N, H, W, _ = x.shape
+    OH = output_size(H, FH, stride=SH, pad=PH)
+    OW = output_size(W, FW, stride=SW, pad=PW)
+
+    padded = np.pad(x, ((0, 0), (PH, PH), (PW, PW), (0, 0)))
+    windows = sliding_window_view(padded, (FH, FW), axis=(1, 2))[:, ::SH, ::SW]
+    # One row per position, one column per weight: convolution is now a matrix product.
+    columns = windows.transpose(0, 1, 2, 4, 5, 3).reshape(N * OH * OW, FH * FW * C)
+    out = columns @ w.reshape(-1, K) + b
+    return out.reshape(N, OH, OW, K).astype(x.dtype, copy=False), (x.shape, columns, w, stride, pad)
+
+
+def conv_backward(dout, cache):
+    """Gradients of a convolution, from the gradient of its output.
+
+    Every output is a dot product, so dw sums window · dout over all positions, and
+    every position hands w · dout back to the pixels of its window: a pixel that
+    several windows see collects from each of them.
+
+    Parameters
+    ----------
+    dout : (N, OH, OW, K) gradient of the loss with respect to the output.
+    cache : from `conv_forward`.
+
+    Returns
+    -------
+    dx : (N, H, W, C).
+    dw : (FH, FW, C, K).
+    db : (K,).
+
+    Raises
+    ------
+    ShapeError
+        If dout does not have the shape of the output.
+
+    Source: Dumoulin & Visin 2016, section 4 (transposed convolution).
+
+    Examples
+    --------
+    >>> x, w, b = np.arange(9.0).reshape(1, 3, 3, 1), np.ones((2, 2, 1, 1)), np.zeros(1)
+    >>> out, cache = conv_forward(x, w, b)
+    >>> dx, dw, db = conv_backward(np.ones_like(out), cache)
+    >>> dx[0, :, :, 0]
+    array([[1., 2., 1.],
+           [2., 4., 2.],
+           [1., 2., 1.]])
+    >>> dw[:, :, 0, 0], db
+    (array([[ 8., 12.],
+           [20., 24.]]), array([4.]))
+    """
+    x_shape, columns, w, stride, pad = cache
+    (N, H, W, C), (FH, FW, _, K), (SH, SW), (PH, PW) = x_shape, w.shape, pair(stride), pair(pad)
+    OH = output_size(H, FH, stride=SH, pad=PH)
+    OW = output_size(W, FW, stride=SW, pad=PW)
+    if dout.shape != (N, OH, OW, K):
+        raise ShapeError(f"dout must have the output's shape {(N, OH, OW, K)}, got {dout.shape}.")
+
+    flat = dout.reshape(N * OH * OW, K)
+    db = flat.sum(axis=0)
+    dw = (columns.T @ flat).reshape(w.shape)
+    dcolumns = (flat @ w.reshape(-1, K).T).reshape(N, OH, OW, FH, FW, C)
+    dpadded = np.zeros((N, H + 2 * PH, W + 2 * PW, C), dout.dtype)
+    for u in range(FH):
+        for v in range(FW):
+            dpadded[:, u : u + SH * OH : SH, v : v + SW * OW : SW] += dcolumns[:, :, :, u, v]
+    return dpadded[:, PH : PH + H, PW : PW + W], dw, db
+
+
+def _check(x, w, b):
+    expect_rank("x", x, "N H W C")
+    expect_rank("w", w, "FH FW C K")
+    if w.shape[2] != x.shape[3]:
+        raise ShapeError(
+            f"a filter spans the full depth of its input: x has {x.shape[3]} channels "
+            f"(shape {x.shape}), w has {w.shape[2]} (shape {w.shape})."
+        )
+    if b.shape != w.shape[3:]:
+        raise ShapeError(f"b must hold one bias per filter, shape {w.shape[3:]}, got {b.shape}.")
