@@ -2,15 +2,560 @@
 
 Colours are those of Okabe and Ito, which readers of every kind of colour vision
 can tell apart; signed numbers run from blue (negative) over white to orange.
+Pictures keep a white ground, so that they read the same on a dark page.
 """
+
+import base64
+import html
+import io
+import re
 
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.patches import Polygon, Rectangle
 from matplotlib.ticker import MaxNLocator
+from PIL import Image as PillowImage
+
+from cnnlab import ops, shapes
 
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#A6548A"
-INK, FAINT, PAPER = "#222222", "#8A8A8A", "#FFFFFF"
+INK, FAINT, PAPER = "#222222", "#767676", "#FFFFFF"
+SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, PAPER, ORANGE])
+
+_STYLE = {
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": plt.cycler(color=[BLUE, VERMILLION, GREEN, PURPLE, ORANGE]),
+    "axes.grid": False,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "figure.figsize": (6, 3.4),
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+    "figure.constrained_layout.use": True,
+    "image.cmap": "gray",
+    "lines.linewidth": 2,
+    "legend.frameon": False,
+    # Letters as outlines: the picture looks the same whatever fonts a reader has.
+    "svg.fonttype": "path",
+    # Names inside an SVG are hashes; with a fixed salt the same picture gives the same bytes.
+    "svg.hashsalt": "cnnlab",
+}
+
+
+def use_style() -> None:
+    """Set Matplotlib to the look of the course, and to sharp (SVG) pictures in a notebook.
+
+    Examples
+    --------
+    >>> use_style()
+    >>> rcParams["svg.hashsalt"]
+    'cnnlab'
+    """
+    rcParams.update(_STYLE)
+    try:
+        from IPython import get_ipython
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+    except ImportError:
+        return
+    if get_ipython():
+        set_matplotlib_formats("svg", metadata={"Date": None})
+
+
+def show(picture, *, alt: str) -> None:
+    """Display a picture in a notebook, with words for readers who do not see it.
+
+    Parameters
+    ----------
+    picture : an Axes, a list of Axes or a Figure; the whole figure is shown, and closed.
+    alt : what a reader needs to know from the picture, in a sentence or two.
+
+    Raises
+    ------
+    ValueError
+        If alt is empty.
+
+    Examples
+    --------
+    >>> show(image(np.eye(3)), alt="A white diagonal on black.")
+    [picture: A white diagonal on black.]
+    """
+    from IPython.display import display
+
+    if not alt.strip():
+        raise ValueError("every picture needs alt text: say in a sentence what it shows.")
+    figure = _figure(picture)
+    plt.close(figure)
+    display(Picture(svg(figure), alt))
+
+
+class Picture:
+    """An SVG with its words: an `<img>` on a page, the words alone where there is only text.
+
+    Parameters
+    ----------
+    source : bytes of the SVG.
+    alt : what the picture shows.
+    caption : a line below the picture.
+
+    Examples
+    --------
+    >>> Picture(b"<svg/>", "Nothing at all.")
+    [picture: Nothing at all.]
+    """
+
+    def __init__(self, source: bytes, alt: str, caption: str = ""):
+        self.source, self.alt, self.caption = source, alt, caption
+
+    def __repr__(self):
+        return f"[picture: {self.alt}]"
+
+    def _repr_html_(self):
+        # As an image, not as inline SVG: GitHub and untrusted notebooks drop <svg> tags.
+        source = base64.b64encode(self.source).decode()
+        shown = f'<img alt="{html.escape(self.alt)}" src="data:image/svg+xml;base64,{source}">'
+        return shown + (f"<p><em>{html.escape(self.caption)}</em></p>" if self.caption else "")
+
+
+def svg(picture) -> bytes:
+    """The picture as SVG: the same bytes for the same picture.
+
+    Parameters
+    ----------
+    picture : an Axes, a list of Axes or a Figure.
+
+    Examples
+    --------
+    >>> svg(image(np.eye(3))) == svg(image(np.eye(3)))
+    True
+    """
+    buffer = io.BytesIO()
+    fixed = {name: value for name, value in _STYLE.items() if name.startswith("svg.")}
+    with rc_context(fixed):
+        _figure(picture).savefig(
+            buffer, format="svg", dpi=_RASTER_DPI, metadata={"Date": None, "Creator": None}
+        )
+    return _EMBEDDED.sub(_lighter, buffer.getvalue())
+
+
+_EMBEDDED = re.compile(rb"(?<=data:image/png;base64,)[A-Za-z0-9+/=\s]+")
+
+
+def _lighter(found):
+    """The same picture in at most 128 colours: half the bytes, and no eye sees a difference."""
+    buffer = io.BytesIO()
+    full = PillowImage.open(io.BytesIO(base64.b64decode(found[0]))).convert("RGB")
+    full.quantize(128, dither=PillowImage.Dither.NONE).save(buffer, "PNG", optimize=True)
+    return base64.b64encode(buffer.getvalue())
+
+
+_RASTER_DPI = 110  # photographs inside an SVG: sharp enough, and a page stays under 1 MB
+
+
+def row(count: int, *, width: float = 7.6, height: float = 2.6, ratios=None) -> list[Axes]:
+    """Empty Axes side by side, for pictures that are to be compared.
+
+    Parameters
+    ----------
+    count : how many.
+    width, height : inches, of all of them together.
+    ratios : relative widths, equal by default.
+
+    Examples
+    --------
+    >>> len(row(3))
+    3
+    """
+    figure = plt.figure(figsize=(width, height), layout="constrained")
+    return list(figure.subplots(1, count, width_ratios=ratios, squeeze=False)[0])
+
+
+def image(pixels, ax: Axes | None = None, *, title: str = "", signed: bool = False) -> Axes:
+    """Show an array as a picture, without ticks.
+
+    Parameters
+    ----------
+    pixels : (H, W) or (H, W, 1) brightness, or (H, W, 3) colour. Bytes run from 0 (black)
+        to 255 (white), other numbers from 0 to 1, or to their smallest and largest
+        where these lie outside.
+    ax : where to draw; a new figure by default.
+    title : written above.
+    signed : blue for negative, white for 0, orange for positive, equally far both ways;
+        the strongest 1 % share the strongest colour.
+
+    Raises
+    ------
+    ValueError
+        If pixels is not an image.
+
+    Examples
+    --------
+    >>> image(np.eye(3), title="diagonal").get_title()
+    'diagonal'
+    """
+    pixels = np.asarray(pixels)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    if pixels.ndim != 2 and pixels.shape[2:] != (3,):
+        raise ValueError(f"an image is (H, W), (H, W, 1) or (H, W, 3), got shape {pixels.shape}.")
+    ax = _new(ax, 3, 3)
+    if pixels.ndim == 3:
+        ax.imshow(pixels)
+    elif signed:
+        # A few extreme pixels would leave all others pale.
+        reach = np.percentile(np.abs(pixels), 99) or np.abs(pixels).max() or 1
+        ax.imshow(pixels, cmap=SIGNED, vmin=-reach, vmax=reach)
+    else:
+        top = 255 if pixels.dtype == np.uint8 else max(1, pixels.max(initial=1))
+        ax.imshow(pixels, cmap="gray", vmin=min(0, pixels.min(initial=0)), vmax=top)
+    ax.set_title(title)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def images(pictures: dict, *, signed=(), height: float | None = None) -> list[Axes]:
+    """Show several arrays side by side, each under its name.
+
+    Parameters
+    ----------
+    pictures : from a title to an array, as `image` takes them.
+    signed : the titles of those that are drawn in signed colours, or True for all.
+    height : inches; by default what the shape of the pictures asks for.
+
+    Examples
+    --------
+    >>> axes = images({"photograph": np.eye(3), "edges": -np.eye(3)}, signed=["edges"])
+    >>> [ax.get_title() for ax in axes]
+    ['photograph', 'edges']
+    """
+    arrays = [np.asarray(array) for array in pictures.values()]
+    if height is None:
+        tallest = max(array.shape[0] / array.shape[1] for array in arrays)
+        height = min(3, 7.6 / len(arrays)) * tallest + 0.35
+    axes = row(len(arrays), height=height)
+    for ax, (title, array) in zip(axes, pictures.items(), strict=True):
+        image(array, ax, title=title, signed=signed is True or (signed and title in signed))
+    return axes
+
+
+def numbers(values, ax: Axes | None = None, *, title: str = "", shade: str = "signed") -> Axes:
+    """Show a small array as a grid of its numbers: a kernel, a patch, an output.
+
+    Parameters
+    ----------
+    values : (H, W); a cell that is NaN stays empty.
+    ax : where to draw; a new figure by default.
+    title : written above.
+    shade : "signed" (blue, white, orange), "grey" (black to white) or "none".
+
+    Examples
+    --------
+    >>> [text.get_text() for text in numbers([[1, -2.5]]).texts]
+    ['1', '−2.5']
+    """
+    values = np.atleast_2d(np.asarray(values, dtype=float))
+    H, W = values.shape
+    ax = _new(ax, 0.42 * W + 0.4, 0.42 * H + 0.7)
+    finite = np.nan_to_num(values)
+    reach = np.abs(finite).max() or 1
+    for (i, j), value in np.ndenumerate(values):
+        if shade == "signed":
+            # Half strength at most: numbers in the cells stay easy to read.
+            colour = SIGNED(0.5 + 0.35 * finite[i, j] / reach)
+        elif shade == "grey":
+            low = min(finite.min(), 0)
+            colour = (0.25 + 0.75 * (finite[i, j] - low) / ((finite.max() - low) or 1),) * 3
+        else:
+            colour = to_rgb(PAPER)
+        empty = np.isnan(value)
+        ax.add_patch(
+            Rectangle(
+                (j - 0.5, i - 0.5), 1, 1, facecolor=PAPER if empty else colour, edgecolor="#B8B8B8"
+            )
+        )
+        if not empty:
+            ax.text(j, i, number(value), ha="center", va="center", color=_ink_on(colour))
+    _grid_limits(ax, H, W)
+    ax.set_title(title)
+    return ax
+
+
+def number(value: float) -> str:
+    """A number as pages write it: at most two decimals, and a real minus sign.
+
+    Examples
+    --------
+    >>> number(-2.0), number(1 / 9), number(1234)
+    ('−2', '0.11', '1234')
+    """
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text.replace("-", "−")
+
+
+def outline(
+    ax: Axes, top: float, left: float, height: float, width: float, *, colour=VERMILLION
+) -> Axes:
+    """Draw a frame around cells of an image or a grid of numbers.
+
+    Parameters
+    ----------
+    top, left : row and column of the first cell.
+    height, width : how many cells.
+
+    Examples
+    --------
+    >>> ax = outline(numbers(np.eye(3)), 0, 0, 2, 2)
+    >>> ax.patches[-1].get_width()
+    2
+    """
+    ax.add_patch(
+        Rectangle(
+            (left - 0.5, top - 0.5),
+            width,
+            height,
+            fill=False,
+            edgecolor=colour,
+            linewidth=2.5,
+            zorder=5,
+            clip_on=False,
+        )
+    )
+    return ax
+
+
+def convolution_step(pixels, kernel, i: int, j: int, *, stride=1, pad=0, axes=None) -> list[Axes]:
+    """Show one step of a convolution: input with its window, kernel, and output so far.
+
+    The numbers come from `ops.conv_forward`; outputs after (i, j), in reading order,
+    are left empty, as if they had still to be computed.
+
+    Parameters
+    ----------
+    pixels : (H, W) input.
+    kernel : (FH, FW).
+    i, j : row and column in the output.
+    stride, pad : pixels, the same on both axes.
+    axes : three Axes to draw on; a new figure by default.
+
+    Raises
+    ------
+    ShapeError
+        If the window does not fit.
+    IndexError
+        If the output has no such place.
+
+    Examples
+    --------
+    >>> axes = convolution_step(np.eye(3), np.ones((2, 2)), 0, 1)
+    >>> [ax.get_title() for ax in axes]
+    ['input 3×3', 'kernel 2×2', 'output 2×2']
+    """
+    pixels, kernel = np.asarray(pixels, float), np.asarray(kernel, float)
+    out = ops.conv_forward(
+        pixels[None, :, :, None], kernel[:, :, None, None], np.zeros(1), stride=stride, pad=pad
+    )[0][0, :, :, 0]
+    (H, W), (FH, FW), (OH, OW) = pixels.shape, kernel.shape, out.shape
+    if not (0 <= i < OH and 0 <= j < OW):
+        raise IndexError(f"the output is {OH}×{OW}: it has no place ({i}, {j}).")
+    padded = np.pad(pixels, pad)
+    tall = max(len(padded), FH)
+    if axes is None:
+        wide = [padded.shape[1], FW, OW]
+        axes = row(3, width=0.34 * sum(wide) + 1.2, height=0.34 * tall + 0.5, ratios=wide)
+    so_far = np.where(np.arange(OH * OW).reshape(OH, OW) <= i * OW + j, out, np.nan)
+    border = f", pad {pad}" if pad else ""
+    numbers(padded, axes[0], title=f"input {H}×{W}{border}", shade="none")
+    numbers(kernel, axes[1], title=f"kernel {FH}×{FW}")
+    numbers(so_far, axes[2], title=f"output {OH}×{OW}", shade="none")
+    cells = zip(axes[0].patches, axes[0].texts, strict=True)
+    for (u, v), (cell, text) in zip(np.ndindex(padded.shape), cells, strict=True):
+        if not (pad <= u < pad + H and pad <= v < pad + W):
+            cell.set_facecolor("#EEEEEE")
+            text.set_color(FAINT)
+    outline(axes[0], i * stride, j * stride, FH, FW)
+    outline(axes[2], i, j, 1, 1)
+    for ax, rows in zip(axes, (len(padded), FH, OH), strict=True):
+        room = (tall - rows) / 2  # the same height for all three: the same size of cells
+        ax.set_ylim(rows - 0.45 + room, -0.55 - room)
+    return list(axes)
+
+
+def sliding_window(
+    size: int, kernel_size: int, *, stride: int = 1, pad: int = 0, ax: Axes | None = None
+) -> Axes:
+    """Draw every position of a window along one axis, and the one that falls off the end.
+
+    Parameters
+    ----------
+    size, kernel_size, stride, pad : pixels, as in `shapes.output_size`.
+    ax : where to draw; a new figure by default.
+
+    Examples
+    --------
+    The title says what the picture shows:
+
+    >>> sliding_window(7, 3, stride=2).get_title()
+    '7 pixels, window 3, stride 2: 3 positions'
+    >>> sliding_window(7, 3, stride=3).get_title()
+    '7 pixels, window 3, stride 3: does not fit'
+    """
+    width = size + 2 * pad
+    starts = list(range(0, max(width - kernel_size, 0) + 1, stride))
+    if width > kernel_size and (width - kernel_size) % stride:
+        starts.append(starts[-1] + stride)
+    ax = _new(ax, 0.4 * (starts[-1] + kernel_size) + 0.8, 0.34 * len(starts) + 1.1)
+    for cell in range(width):
+        inside = pad <= cell < pad + size
+        ax.add_patch(
+            Rectangle(
+                (cell - 0.5, -0.5), 1, 1, facecolor="#D9D9D9" if inside else PAPER, edgecolor=FAINT
+            )
+        )
+        if not inside:
+            ax.text(cell, 0, "0", ha="center", va="center")
+    for place, start in enumerate(starts):
+        off = start + kernel_size > width
+        ax.add_patch(
+            Rectangle(
+                (start - 0.44, 0.75 + 0.8 * place),
+                kernel_size - 0.12,
+                0.55,
+                facecolor=PAPER if off else BLUE,
+                edgecolor=VERMILLION if off else BLUE,
+                linestyle="--" if off else "-",
+                linewidth=2,
+            )
+        )
+    _grid_limits(ax, 0.8 * len(starts) + 1.2, max(width, starts[-1] + kernel_size))
+    try:
+        said = f"{shapes.output_size(size, kernel_size, stride=stride, pad=pad)} positions"
+    except shapes.ShapeError:
+        said = "does not fit"
+    border = f", pad {pad}" if pad else ""
+    ax.set_title(f"{size} pixels, window {kernel_size}, stride {stride}{border}: {said}")
+    return ax
+
+
+def who_sees_whom(
+    weights, *, output: int | None = None, title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Draw units as dots and weights as lines; what one output sees is coloured.
+
+    Parameters
+    ----------
+    weights : (n_in, n_out) array, or a list of them from the input upwards. A line is
+        drawn for every weight that is not zero.
+    output : the output whose inputs are coloured; by default the middle one.
+    title : written above.
+    ax : where to draw; a new figure by default.
+
+    Raises
+    ------
+    ValueError
+        If a layer does not have as many inputs as the one below has outputs.
+
+    Examples
+    --------
+    >>> ax = who_sees_whom(np.eye(3), title="each sees one")
+    >>> len(ax.lines)
+    3
+    """
+    layers = [np.asarray(w) for w in (weights if isinstance(weights, list) else [weights])]
+    sizes = [layers[0].shape[0], *(w.shape[1] for w in layers)]
+    for w, below in zip(layers, sizes, strict=False):
+        if w.shape[0] != below:
+            raise ValueError(f"a layer of shape {w.shape} cannot stand on {below} units.")
+    output = sizes[-1] // 2 if output is None else output
+    seen = [np.zeros(n, bool) for n in sizes]
+    seen[-1][output] = True
+    for depth in reversed(range(len(layers))):
+        seen[depth] = (layers[depth] != 0)[:, seen[depth + 1]].any(axis=1)
+
+    ax = _new(ax, 0.5 * max(sizes) + 0.6, 0.95 * len(layers) + 0.9)
+    place = [np.arange(n) + (max(sizes) - n) / 2 for n in sizes]
+    for depth, w in enumerate(layers):
+        for i, o in zip(*np.nonzero(w), strict=True):
+            lit = seen[depth + 1][o]
+            ax.plot(
+                [place[depth][i], place[depth + 1][o]],
+                [depth, depth + 1],
+                color=VERMILLION if lit else "#BBBBBB",
+                linewidth=2 if lit else 0.9,
+                zorder=2 if lit else 1,
+            )
+    for depth, n in enumerate(sizes):
+        colours = [VERMILLION if lit else PAPER for lit in seen[depth]]
+        ax.scatter(
+            place[depth], [depth] * n, s=130, c=colours, edgecolors=INK, linewidths=1.2, zorder=3
+        )
+    ax.set(xlim=(-0.6, max(sizes) - 0.4), ylim=(-0.35, len(layers) + 0.35))
+    ax.set_yticks(range(len(sizes)), ["input", *(f"layer {d}" for d in range(1, len(sizes)))])
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set_title(title)
+    return ax
+
+
+def receptive_field_tower(layers, ax: Axes | None = None) -> Axes:
+    """Draw what one unit at the top sees, layer by layer down to the pixels (one axis).
+
+    Parameters
+    ----------
+    layers : (kernel_size, stride) pairs, from the input upwards.
+    ax : where to draw; a new figure by default.
+
+    Examples
+    --------
+    >>> ax = receptive_field_tower([(3, 1), (3, 1)])
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['input: 5', 'layer 1: 3', 'layer 2: 1']
+    """
+    layers = list(layers)
+    counts = [shapes.receptive_field(layers[depth:]) for depth in range(len(layers) + 1)]
+    ax = _new(ax, min(7.6, 0.3 * counts[0] + 1.8), 0.62 * len(layers) + 0.9)
+    edges, step = [], 1
+    for depth, count in enumerate(counts):
+        reach = (count - 1) * step / 2
+        centres = np.arange(count) * step - reach
+        for centre in centres:
+            ax.add_patch(
+                Rectangle(
+                    (centre - 0.42, depth - 0.19),
+                    0.84,
+                    0.38,
+                    facecolor=BLUE if depth == 0 else (VERMILLION if count == 1 else "#CFCFCF"),
+                    edgecolor=INK,
+                    linewidth=0.8,
+                    zorder=3,
+                )
+            )
+        edges.append(reach + 0.42)
+        if depth < len(layers):
+            step *= layers[depth][1]
+    for depth in range(len(layers)):
+        low, high = edges[depth], edges[depth + 1]
+        corners = [(-low, depth), (low, depth), (high, depth + 1), (-high, depth + 1)]
+        ax.add_patch(Polygon(corners, facecolor=ORANGE, alpha=0.25, edgecolor="none"))
+    names = ["input", *(f"layer {depth}" for depth in range(1, len(layers) + 1))]
+    ax.set_yticks(
+        range(len(counts)), [f"{name}: {n}" for name, n in zip(names, counts, strict=True)]
+    )
+    ax.set(xlim=(-edges[0] - 0.3, edges[0] + 0.3), ylim=(-0.4, len(layers) + 0.4))
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return ax
 
 
 def plot_history(history, ax: Axes | None = None) -> Axes:
@@ -92,7 +637,7 @@ def plot_confusion(matrix, class_names, ax: Axes | None = None) -> Axes:
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     ax.imshow(share, cmap="Blues", vmin=0, vmax=1, interpolation="none")
     for (row, column), count in np.ndenumerate(matrix):
-        ink = PAPER if share[row, column] > 0.55 else (INK if count else FAINT)
+        ink = _ink_on(plt.get_cmap("Blues")(share[row, column])) if count else FAINT
         ax.text(column, row, f"{count}", ha="center", va="center", color=ink, fontsize=10)
     turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if C > 3 else {}
     ax.set_xticks(range(C), class_names, **turned)
@@ -106,3 +651,25 @@ def plot_confusion(matrix, class_names, ax: Axes | None = None) -> Axes:
 def _new(ax, width, height):
     """The given Axes, or one on a new figure of this size in inches."""
     return plt.subplots(figsize=(width, height), layout="constrained")[1] if ax is None else ax
+
+
+def _figure(picture):
+    """The whole figure of an Axes, of the first of several, or a figure itself."""
+    if isinstance(picture, (list, tuple, np.ndarray)):
+        picture = np.ravel(picture)[0]
+    return picture.get_figure() if isinstance(picture, Axes) else picture
+
+
+def _grid_limits(ax, height, width):
+    """Square cells, the first row on top, nothing around them."""
+    ax.set(xlim=(-0.55, width - 0.45), ylim=(height - 0.45, -0.55), aspect="equal")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.spines[:].set_visible(False)
+
+
+def _ink_on(colour):
+    """Black or white, whichever stands out more from this colour (WCAG contrast)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
+    luminance = float(np.dot([0.2126, 0.7152, 0.0722], linear))
+    return INK if (luminance + 0.05) ** 2 > 0.05 * 1.05 else PAPER
