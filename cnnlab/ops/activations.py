@@ -25,7 +25,7 @@ def relu_forward(x):
     array([0., 0., 2.])
     """
     out = np.maximum(x, 0)
-    return out, out
+    return out, out > 0
 
 
 def relu_backward(dout, cache):
@@ -38,7 +38,7 @@ def relu_backward(dout, cache):
 
     Returns
     -------
-    dx : the same shape.
+    dx : dout's shape and dtype.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def relu_backward(dout, cache):
     >>> relu_backward(np.array([5.0, 5.0, 5.0]), cache)
     array([0., 0., 5.])
     """
-    out = cache
-    if dout.shape != out.shape:
-        raise ShapeError(f"dout must have the output's shape {out.shape}, got {dout.shape}.")
-    return dout * (out > 0)
+    positive = cache
+    if dout.shape != positive.shape:
+        raise ShapeError(f"dout must have the output's shape {positive.shape}, got {dout.shape}.")
+    return dout * positive

@@ -1,6 +1,8 @@
 """The affine (fully connected) operation: every output sees every input."""
 
-from cnnlab.shapes import ShapeError, expect_rank
+import numpy as np
+
+from cnnlab.shapes import ShapeError, expect_floats, expect_rank
 
 
 def affine_forward(x, w, b):
@@ -14,30 +16,35 @@ def affine_forward(x, w, b):
 
     Returns
     -------
-    out : (N, M), in x's dtype.
+    out : (N, M), in x's dtype; w and b are converted to it.
     cache : what `affine_backward` needs.
 
     Raises
     ------
     ShapeError
         If the axes do not match.
+    TypeError
+        If x does not hold floating-point numbers.
 
     Source: the lecture, "Biological neuron and mathematical model".
 
     Examples
     --------
-    >>> import numpy as np
     >>> out, cache = affine_forward(np.array([[1.0, 2.0]]), np.eye(2), np.array([10.0, 20.0]))
     >>> out
     array([[11., 22.]])
     """
     expect_rank("x", x, "N D")
+    expect_floats("x", x)
     expect_rank("w", w, "D M")
     if x.shape[1] != w.shape[0]:
         raise ShapeError(f"x has {x.shape[1]} features (shape {x.shape}), w expects {w.shape[0]}.")
-    if b.shape != w.shape[1:]:
-        raise ShapeError(f"b must hold one bias per output, shape {w.shape[1:]}, got {b.shape}.")
-    return (x @ w + b).astype(x.dtype, copy=False), (x, w)
+    if np.shape(b) != w.shape[1:]:
+        raise ShapeError(
+            f"b must hold one bias per output, shape {w.shape[1:]}, got {np.shape(b)}."
+        )
+    w, b = np.asarray(w, x.dtype), np.asarray(b, x.dtype)
+    return x @ w + b, (x, w)
 
 
 def affine_backward(dout, cache):
@@ -50,7 +57,7 @@ def affine_backward(dout, cache):
 
     Returns
     -------
-    dx : (N, D).
+    dx : (N, D), in x's dtype like the others.
     dw : (D, M).
     db : (M,).
 
@@ -61,7 +68,6 @@ def affine_backward(dout, cache):
 
     Examples
     --------
-    >>> import numpy as np
     >>> out, cache = affine_forward(np.array([[1.0, 2.0]]), np.eye(2), np.zeros(2))
     >>> dx, dw, db = affine_backward(np.array([[1.0, 0.0]]), cache)
     >>> dx, dw, db
@@ -69,6 +75,7 @@ def affine_backward(dout, cache):
            [2., 0.]]), array([1., 0.]))
     """
     x, w = cache
+    dout = np.asarray(dout, x.dtype)
     if dout.shape != (len(x), w.shape[1]):
         raise ShapeError(
             f"dout must have the output's shape {(len(x), w.shape[1])}, got {dout.shape}."

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from cnnlab.shapes import ShapeError, expect_rank, output_size, pair
+from cnnlab.shapes import ShapeError, expect_floats, expect_rank, output_size, pair
 
 
 def conv_forward(x, w, b, *, stride=1, pad=0):
@@ -23,13 +23,16 @@ def conv_forward(x, w, b, *, stride=1, pad=0):
 
     Returns
     -------
-    out : (N, OH, OW, K) with OH = (H − FH + 2P)/S + 1, in x's dtype.
+    out : (N, OH, OW, K) with OH = (H − FH + 2P)/S + 1, in x's dtype; w and b are
+        converted to it.
     cache : what `conv_backward` needs.
 
     Raises
     ------
     ShapeError
         If an array has the wrong axes or the window does not fit exactly.
+    TypeError
+        If x does not hold floating-point numbers.
 
     Source: the lecture, "Convolution layer: summary"; Goodfellow et al. 2016,
     "Deep Learning", section 9.1.
@@ -44,6 +47,7 @@ def conv_forward(x, w, b, *, stride=1, pad=0):
     ((1, 32, 32, 10), np.float64(75.0), np.float64(27.0))
     """
     _check(x, w, b)
+    w, b = np.asarray(w, x.dtype), np.asarray(b, x.dtype)
     (FH, FW, C, K), (SH, SW), (PH, PW) = w.shape, pair(stride), pair(pad)
     N, H, W, _ = x.shape
     OH = output_size(H, FH, stride=SH, pad=PH)
@@ -53,8 +57,9 @@ def conv_forward(x, w, b, *, stride=1, pad=0):
     windows = sliding_window_view(padded, (FH, FW), axis=(1, 2))[:, ::SH, ::SW]
     # One row per position, one column per weight: convolution is now a matrix product.
     columns = windows.transpose(0, 1, 2, 4, 5, 3).reshape(N * OH * OW, FH * FW * C)
-    out = columns @ w.reshape(-1, K) + b
-    return out.reshape(N, OH, OW, K).astype(x.dtype, copy=False), (x.shape, columns, w, stride, pad)
+    out = columns @ w.reshape(-1, K)
+    out += b
+    return out.reshape(N, OH, OW, K), (x.shape, columns, w, stride, pad)
 
 
 def conv_backward(dout, cache):
@@ -71,7 +76,7 @@ def conv_backward(dout, cache):
 
     Returns
     -------
-    dx : (N, H, W, C).
+    dx : (N, H, W, C), in x's dtype like the others.
     dw : (FH, FW, C, K).
     db : (K,).
 
@@ -99,27 +104,31 @@ def conv_backward(dout, cache):
     (N, H, W, C), (FH, FW, _, K), (SH, SW), (PH, PW) = x_shape, w.shape, pair(stride), pair(pad)
     OH = output_size(H, FH, stride=SH, pad=PH)
     OW = output_size(W, FW, stride=SW, pad=PW)
+    dout = np.asarray(dout, columns.dtype)
     if dout.shape != (N, OH, OW, K):
         raise ShapeError(f"dout must have the output's shape {(N, OH, OW, K)}, got {dout.shape}.")
 
     flat = dout.reshape(N * OH * OW, K)
     db = flat.sum(axis=0)
     dw = (columns.T @ flat).reshape(w.shape)
-    dcolumns = (flat @ w.reshape(-1, K).T).reshape(N, OH, OW, FH, FW, C)
     dpadded = np.zeros((N, H + 2 * PH, W + 2 * PW, C), dout.dtype)
     for u in range(FH):
         for v in range(FW):
-            dpadded[:, u : u + SH * OH : SH, v : v + SW * OW : SW] += dcolumns[:, :, :, u, v]
+            seen = dpadded[:, u : u + SH * OH : SH, v : v + SW * OW : SW]
+            seen += (flat @ w[u, v].T).reshape(N, OH, OW, C)
     return dpadded[:, PH : PH + H, PW : PW + W], dw, db
 
 
 def _check(x, w, b):
     expect_rank("x", x, "N H W C")
+    expect_floats("x", x)
     expect_rank("w", w, "FH FW C K")
     if w.shape[2] != x.shape[3]:
         raise ShapeError(
             f"a filter spans the full depth of its input: x has {x.shape[3]} channels "
             f"(shape {x.shape}), w has {w.shape[2]} (shape {w.shape})."
         )
-    if b.shape != w.shape[3:]:
-        raise ShapeError(f"b must hold one bias per filter, shape {w.shape[3:]}, got {b.shape}.")
+    if np.shape(b) != w.shape[3:]:
+        raise ShapeError(
+            f"b must hold one bias per filter, shape {w.shape[3:]}, got {np.shape(b)}."
+        )

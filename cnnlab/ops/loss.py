@@ -17,7 +17,14 @@ def softmax(x):
 
     Returns
     -------
-    p : (N, C), each row sums to 1.
+    p : (N, C) in x's dtype (float64 for whole numbers); each row sums to 1.
+
+    Raises
+    ------
+    ShapeError
+        If x does not have two axes.
+
+    Source: Goodfellow et al. 2016, "Deep Learning", section 4.1.
 
     Examples
     --------
@@ -84,7 +91,14 @@ def softmax_loss_backward(dout, cache):
 
     Returns
     -------
-    dx : (N, C); each row sums to 0.
+    dx : (N, C) in x's dtype; each row sums to 0.
+
+    Raises
+    ------
+    ShapeError
+        If dout is not a single number.
+
+    Source: Bishop 2006, "Pattern Recognition and Machine Learning", equation 4.109.
 
     Examples
     --------
@@ -93,6 +107,8 @@ def softmax_loss_backward(dout, cache):
     array([[ 0.25,  0.25, -0.75,  0.25]])
     """
     log_p, y = cache
+    if np.ndim(dout) != 0:
+        raise ShapeError(f"the loss is one number, so is dout, got shape {np.shape(dout)}.")
     dx = np.exp(log_p)
     dx[np.arange(len(y)), y] -= 1
-    return dx * (dout / len(y))
+    return dx * (float(dout) / len(y))

@@ -6,7 +6,7 @@ from cnnlab.shapes import ShapeError, expect_rank, output_size, pair
 
 
 def max_pool_forward(x, *, kernel_size=2, stride=None):
-    """Keep the largest value of every window, channel by channel.
+    """Keep the largest value of every window, channel by channel; a NaN stays NaN.
 
     out[n, i, j, c] = max_{u, v} x[n, i·S + u, j·S + v, c]
 
@@ -44,13 +44,13 @@ def max_pool_forward(x, *, kernel_size=2, stride=None):
     _, H, W, _ = x.shape
     OH, OW = output_size(H, FH, stride=SH), output_size(W, FW, stride=SW)
 
-    out, winner = None, None
     for tap, view in enumerate(_taps(x, (FH, FW), (SH, SW), (OH, OW))):
         if tap == 0:
-            out, winner = view.copy(), np.zeros(view.shape, np.intp)
+            out, winner = view.copy(), np.zeros(view.shape, np.int32)
         else:
             # Strictly larger: among equals the first stays, and alone gets the gradient.
-            winner[view > out] = tap
+            # Taps are numbered upwards, so the latest winner has the largest number.
+            np.maximum(winner, (view > out) * np.int32(tap), out=winner)
             np.maximum(out, view, out=out)
     return out, (x.shape, winner, (FH, FW), (SH, SW))
 
@@ -65,7 +65,7 @@ def max_pool_backward(dout, cache):
 
     Returns
     -------
-    dx : (N, H, W, C); its sum equals that of dout.
+    dx : (N, H, W, C), in dout's dtype; its sum equals that of dout.
 
     Raises
     ------
