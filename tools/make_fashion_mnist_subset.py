@@ -1,0 +1,71 @@
+"""Cut the subset of Fashion-MNIST that ships inside cnnlab from the four original files.
+
+    python tools/make_fashion_mnist_subset.py [FOLDER]
+
+FOLDER holds train-images-idx3-ubyte.gz and its three companions. They come with
+Debian's package dataset-fashion-mnist (the default folder) or from
+https://github.com/zalandoresearch/fashion-mnist. The result is the first 1,200
+training and the first 200 test images of each class, in the original order.
+"""
+
+import gzip
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+
+ORIGINALS = Path("/usr/share/datasets/fashion-mnist")
+TARGET = Path(__file__).parents[1] / "cnnlab" / "data" / "fashion-mnist-small.npz"
+PER_CLASS = {"train": 1200, "test": 200}
+
+# Of the uncompressed files: recompressing them does not change what is inside.
+SHA256 = {
+    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """The array of bytes inside a gzipped IDX file, once its SHA-256 is what it should be."""
+    content = gzip.decompress(path.read_bytes())
+    found, expected = hashlib.sha256(content).hexdigest(), SHA256[path.stem]
+    if found != expected:
+        raise ValueError(
+            f"{path} must hold the original file with SHA-256 {expected}, got {found}."
+        )
+    # Two zeros, the type (8 = unsigned bytes), the number of axes, then one size per axis.
+    rank = content[3]
+    header = 4 + 4 * rank
+    shape = np.frombuffer(content, ">u4", rank, offset=4)
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+
+
+def first_of_each_class(labels: np.ndarray, count: int) -> np.ndarray:
+    """Indices of the first `count` examples of every class, in ascending order."""
+    return np.sort(np.concatenate([np.flatnonzero(labels == c)[:count] for c in range(10)]))
+
+
+def make_subset(folder: Path) -> dict[str, np.ndarray]:
+    """The four arrays of the subset: images (N, 28, 28, 1) uint8 and labels (N,) uint8."""
+    subset = {}
+    for split, prefix in (("train", "train"), ("test", "t10k")):
+        images = read_idx(folder / f"{prefix}-images-idx3-ubyte.gz")
+        labels = read_idx(folder / f"{prefix}-labels-idx1-ubyte.gz")
+        chosen = first_of_each_class(labels, PER_CLASS[split])
+        subset[f"{split}_images"] = images[chosen, :, :, None]
+        subset[f"{split}_labels"] = labels[chosen]
+    return subset
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ORIGINALS
+    np.savez_compressed(TARGET, **make_subset(folder))
+    digest = hashlib.sha256(TARGET.read_bytes()).hexdigest()
+    print(f"{TARGET}: {TARGET.stat().st_size / 1e6:.2f} MB, SHA-256 {digest}")
+
+
+if __name__ == "__main__":
+    main()
