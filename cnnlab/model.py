@@ -1,0 +1,387 @@
+"""A network: layers in sequence, from an image to one score per class."""
+
+import html
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cnnlab.layers import Layer, Shape
+from cnnlab.ops import Ops, reference, softmax
+from cnnlab.shapes import ShapeError
+
+
+class ModelFileError(ValueError):
+    """A file does not hold the parameters of this network."""
+
+
+class Sequential:
+    """Layers in a row, each reading what the one before it wrote.
+
+    Parameters
+    ----------
+    layers : new layers, each used once.
+    input_shape : (H, W, C) of one image, or (D,) for a row of numbers.
+    rng : draws the weights, layer by layer.
+    dtype : of parameters and activations; float32 to train, float64 to check gradients.
+    ops : the table of operations; replace an entry and the network runs on your function.
+
+    Raises
+    ------
+    ShapeError
+        If a layer does not fit the volume that reaches it; the message names the layer.
+    ValueError
+        If a layer belongs to a network already.
+
+    Examples
+    --------
+    >>> from cnnlab.layers import Affine, Conv, Flatten, MaxPool, ReLU
+    >>> rng = np.random.default_rng(0)
+    >>> layers = [Conv(8, 3, pad=1), ReLU(), MaxPool(2), Flatten(), Affine(10)]
+    >>> model = Sequential(layers, (28, 28, 1), rng=rng)
+    >>> model.forward(np.zeros((5, 28, 28, 1), np.float32)).shape
+    (5, 10)
+    >>> list(model.parameters()), model.parameter_count
+    (['0.conv.w', '0.conv.b', '4.affine.w', '4.affine.b'], 15770)
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        input_shape: Shape,
+        *,
+        rng: np.random.Generator,
+        dtype=np.float32,
+        ops: Ops = reference,
+    ):
+        self.layers = tuple(layers)
+        self.dtype, self.ops = np.dtype(dtype), ops
+        # All sizes first: if one does not fit, no layer has been touched.
+        self.shapes = self._shapes(tuple(input_shape))
+        for layer, shape in zip(self.layers, self.shapes, strict=False):
+            layer.build(shape, rng=rng, dtype=self.dtype, ops=ops)
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of one input, without the batch axis."""
+        return self.shapes[0]
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of one output, without the batch axis: (C,) for scores of C classes."""
+        return self.shapes[-1]
+
+    def forward(self, x: np.ndarray, *, training: bool = False) -> np.ndarray:
+        """The scores for a batch.
+
+        Parameters
+        ----------
+        x : (N, …) preprocessed inputs, of any floating-point dtype.
+        training : True while the weights are being fitted.
+
+        Returns
+        -------
+        scores : (N, C), in the network's dtype.
+
+        Raises
+        ------
+        ShapeError
+            If x is not a batch of the network's inputs.
+        TypeError
+            If x holds whole numbers, as images do before they are preprocessed.
+        """
+        x = np.asarray(x)
+        if x.shape[1:] != self.input_shape:
+            raise ShapeError(
+                f"x must have shape (N, {', '.join(map(str, self.input_shape))}), a batch of "
+                f"inputs, got {x.shape}."
+            )
+        if not np.issubdtype(x.dtype, np.floating):
+            raise TypeError(
+                f"x must hold floating-point numbers, got {x.dtype}: preprocess the images "
+                f"first, for example with data.Standardize."
+            )
+        x = x.astype(self.dtype, copy=False)
+        for layer in self.layers:
+            x = layer.forward(x, training=training)
+        return x
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        """The gradient of the inputs, (N, …), from that of the scores, (N, C).
+
+        Fills the gradients of all parameters on the way.
+        """
+        for layer in reversed(self.layers):
+            dout = layer.backward(dout)
+        return dout
+
+    def loss(self, scores: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
+        """The mean cross-entropy of (N, C) scores, in nats, and its gradient, (N, C)."""
+        loss, cache = self.ops.softmax_loss.forward(scores, y)
+        return float(loss), self.ops.softmax_loss.backward(1.0, cache)
+
+    def loss_and_gradients(
+        self, x: np.ndarray, y: np.ndarray
+    ) -> tuple[float, dict[str, np.ndarray]]:
+        """One training pass, there and back.
+
+        Parameters
+        ----------
+        x : (N, …) preprocessed inputs.
+        y : (N,) integer labels.
+
+        Returns
+        -------
+        loss : mean cross-entropy in nats; about ln C before training.
+        gradients : parameter name → array of the parameter's shape.
+        """
+        loss, dscores = self.loss(self.forward(x, training=True), y)
+        self.backward(dscores)
+        return loss, self.gradients()
+
+    def predict_scores(self, x: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
+        """(N, C) scores, computed a batch at a time so that memory does not grow with N."""
+        starts = range(0, max(len(x), 1), batch_size)
+        return np.concatenate([self.forward(x[i : i + batch_size]) for i in starts])
+
+    def predict_probabilities(self, x: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
+        """(N, C) probabilities; each row sums to 1."""
+        return softmax(self.predict_scores(x, batch_size=batch_size))
+
+    def predict(self, x: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
+        """(N,) the class with the highest score."""
+        return self.predict_scores(x, batch_size=batch_size).argmax(axis=1)
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Name → array: the arrays themselves, so changing them changes the network."""
+        return self._named(lambda layer: layer.params)
+
+    def gradients(self) -> dict[str, np.ndarray]:
+        """Name → gradient, from the last backward pass; empty before the first."""
+        return self._named(lambda layer: layer.grads)
+
+    def decayed(self) -> set[str]:
+        """The names of the parameters that weight decay shrinks: weights, not biases."""
+        return set(self._named(lambda layer: dict.fromkeys(layer.decays)))
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers training can change."""
+        return sum(p.size for p in self.parameters().values())
+
+    def summary(self) -> "Summary":
+        """A table of the layers: output volume, parameters, memory. Print it, or show it.
+
+        Examples
+        --------
+        >>> from cnnlab.layers import Conv, MaxPool
+        >>> rng = np.random.default_rng(0)
+        >>> print(Sequential([Conv(32, 3, pad=1), MaxPool(2)], (28, 28, 1), rng=rng).summary())
+           layer                           output    parameters    memory
+           input                           28×28×1            0    3.1 KB
+        0  Conv(32, kernel_size=3, pad=1)  28×28×32         320  100.4 KB
+        1  MaxPool(2)                      14×14×32           0   25.1 KB
+           total                                            320  128.6 KB
+        """
+        counts = [sum(p.size for p in layer.params.values()) for layer in self.layers]
+        names = ["input", *map(repr, self.layers)]
+        return Summary(
+            tuple(
+                SummaryRow(name, shape, count, int(np.prod(shape)) * self.dtype.itemsize)
+                for name, shape, count in zip(names, self.shapes, [0, *counts], strict=True)
+            )
+        )
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the parameters to an .npz file, without pickle.
+
+        The file appears complete or not at all: an interruption leaves the old one.
+
+        Parameters
+        ----------
+        path : of the file, such as "model.npz"; the folder must exist.
+        """
+        path = Path(path)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+        try:
+            with unfinished.open("wb") as file:
+                np.savez(file, allow_pickle=False, **self.parameters())
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def load(self, path: str | os.PathLike) -> None:
+        """Read parameters that `save` wrote for a network of the same layers.
+
+        Parameters
+        ----------
+        path : of the file.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ModelFileError
+            If the file is damaged, is of another kind, or holds other parameters; the
+            message says which differ. The network is then as it was before.
+        """
+        found, own = _read_arrays(Path(path)), self.parameters()
+        if differences := _differences(own, found):
+            raise ModelFileError(
+                f"{path} must hold the parameters of this network; they differ in "
+                f"{'; '.join(differences)}."
+            )
+        for name, array in own.items():
+            array[...] = found[name]
+
+    def __repr__(self) -> str:
+        return f"Sequential({len(self.layers)} layers, {self.parameter_count:,} parameters)"
+
+    def _shapes(self, shape):
+        """The shapes on the way through: the input's, then each layer's output's."""
+        shapes = [shape]
+        for index, layer in enumerate(self.layers):
+            if layer.is_built or any(layer is other for other in self.layers[:index]):
+                raise ValueError(
+                    f"each layer must be a new one, got layer {index}, {layer!r}, that is in use "
+                    f"already: its weights would be shared by accident."
+                )
+            try:
+                shapes.append(layer.output_shape(shapes[-1]))
+            except ShapeError as error:
+                volume = "×".join(map(str, shapes[-1]))
+                raise ShapeError(
+                    f"layer {index}, {layer!r}, does not fit its input of {volume}: {error}"
+                ) from error
+        return shapes
+
+    def _named(self, of):
+        return {
+            f"{index}.{type(layer).__name__.lower()}.{key}": value
+            for index, layer in enumerate(self.layers)
+            for key, value in of(layer).items()
+        }
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """One line of a summary.
+
+    Parameters
+    ----------
+    layer : how the layer is written.
+    shape : of its output, for one image.
+    parameters : how many numbers it learns.
+    memory : bytes that its output takes, for one image.
+    """
+
+    layer: str
+    shape: Shape
+    parameters: int
+    memory: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What `Sequential.summary` found: rows to compute with, and a table to read.
+
+    Memory is that of the activations of one image, 1 KB being 1,000 bytes.
+    """
+
+    rows: tuple[SummaryRow, ...]
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the network learns."""
+        return sum(row.parameters for row in self.rows)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that all activations of one image take."""
+        return sum(row.memory for row in self.rows)
+
+    def __str__(self) -> str:
+        table = self._table()
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        # Words to the left, numbers to the right.
+        align = ("<", "<", "<", ">", ">")
+        return "\n".join(
+            "  ".join(
+                f"{cell:{side}{width}}"
+                for cell, side, width in zip(line, align, widths, strict=True)
+            ).rstrip()
+            for line in table
+        )
+
+    def _repr_html_(self) -> str:
+        head, *body = self._table()
+        return (
+            "<table><thead>"
+            + _html_row("th", head)
+            + "</thead><tbody>"
+            + "".join(_html_row("td", line) for line in body)
+            + "</tbody></table>"
+        )
+
+    def _table(self):
+        body = [
+            (
+                str(index - 1) if index else "",
+                row.layer,
+                "×".join(map(str, row.shape)),
+                f"{row.parameters:,}",
+                _bytes(row.memory),
+            )
+            for index, row in enumerate(self.rows)
+        ]
+        head = ("", "layer", "output", "parameters", "memory")
+        return [head, *body, ("", "total", "", f"{self.parameters:,}", _bytes(self.memory))]
+
+
+def _bytes(count):
+    for unit, size in (("MB", 1e6), ("KB", 1e3)):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count} B"
+
+
+def _html_row(tag, cells):
+    sides = ("right", "left", "left", "right", "right")
+    return (
+        "<tr>"
+        + "".join(
+            f'<{tag} style="text-align: {side}">{html.escape(cell)}</{tag}>'
+            for cell, side in zip(cells, sides, strict=True)
+        )
+        + "</tr>"
+    )
+
+
+def _read_arrays(path):
+    """All arrays of an .npz file, or a ModelFileError in place of NumPy's many."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        raise
+    # A damaged or foreign file makes NumPy, zipfile and zlib raise a dozen kinds of error.
+    except Exception as error:
+        raise ModelFileError(
+            f"{path} must be an .npz file written by save, complete and undamaged: {error}"
+        ) from error
+
+
+def _differences(own, found):
+    """What does not match between two groups of named arrays, in words."""
+    words = [f"{name}: missing in the file" for name in own if name not in found]
+    words += [f"{name}: not in the network" for name in found if name not in own]
+    for name in own.keys() & found.keys():
+        ours, theirs = own[name], found[name]
+        if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
+            words.append(
+                f"{name}: the network has {ours.shape} {ours.dtype}, "
+                f"the file {theirs.shape} {theirs.dtype}"
+            )
+    return sorted(words)
