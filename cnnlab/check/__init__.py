@@ -1,0 +1,72 @@
+"""Instant feedback: `check` runs a learner's function and says what it finds.
+
+The page shows the verdict. A grader reads only the numbers that come with it, and
+compares them itself.
+"""
+
+import os
+from contextlib import contextmanager
+
+from cnnlab.check.questions import find
+from cnnlab.check.record import MIME
+from cnnlab.check.verdict import judge, make_record, reference_record
+
+__all__ = ["check", "when_written"]
+
+SEED_VARIABLE = "CNNLAB_CHECK_SEED"
+
+
+def check(question_id: str, answer) -> None:
+    """Try a learner's answer and show whether it is right, wrong, or not attempted yet.
+
+    Parameters
+    ----------
+    question_id : which question, such as "a1.output_size".
+    answer : the learner's function; None counts as not attempted.
+
+    Raises
+    ------
+    ValueError
+        If there is no such question.
+
+    Examples
+    --------
+    >>> check("a1.output_size", lambda size, kernel_size, *, stride=1, pad=0: 3)
+    Not right yet.
+    First seen in case 1 of 10 (7, window 3): the number is not the expected one. 2 of 10 cases
+    are right.
+    Expected 5, got 3.
+    """
+    question = find(question_id)
+    seed = int(os.environ.get(SEED_VARIABLE, "0"))
+    record = make_record(question, answer, seed)
+    verdict = judge(question, record, reference_record(question, seed), seed)
+    _show({MIME: record, "text/html": verdict.html(), "text/plain": str(verdict)})
+
+
+@contextmanager
+def when_written(*names: str):
+    """Run a block that uses the learner's functions, and say so kindly where one is missing.
+
+    Examples
+    --------
+    >>> with when_written("conv_loops"):
+    ...     raise NotImplementedError
+    This cell runs once conv_loops is written.
+    """
+    try:
+        yield
+    except NotImplementedError:
+        print(f"This cell runs once {' and '.join(names)} is written.")
+
+
+def _show(bundle: dict) -> None:
+    try:
+        from IPython import get_ipython
+        from IPython.display import display
+    except ImportError:
+        get_ipython = None
+    if get_ipython is None or get_ipython() is None:
+        print(bundle["text/plain"])
+    else:
+        display(bundle, raw=True)

@@ -1,0 +1,371 @@
+"""Wrong versions that learners really write, each with a name and where to look.
+
+A mistake is recognised when a learner's function gives the same results as the wrong
+version on every case, and these are not the right results. Adding one is adding one
+function under `@mistake`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnlab.ops import conv_forward
+from cnnlab.shapes import ShapeError, output_size
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong version of a function, its name in words, and where the learner should look."""
+
+    name: str
+    look: str
+    function: Callable
+
+
+MISTAKES: dict[str, list[Mistake]] = {}
+
+
+def mistake(operation: str, name: str, look: str):
+    """Register the decorated wrong version under an operation."""
+
+    def register(function):
+        MISTAKES.setdefault(operation, []).append(Mistake(name, look, function))
+        return function
+
+    return register
+
+
+# One output of one filter: patch and kernel of the same shape.
+
+
+@mistake(
+    "patch_response",
+    "The kernel is not used",
+    "The sum runs over the patch alone. Each pixel is first multiplied by the weight at its place.",
+)
+def patch_sum(patch, kernel):
+    return patch.sum()
+
+
+@mistake(
+    "patch_response",
+    "The products are not summed",
+    "The products are right, one per place. A dot product goes one step further.",
+)
+def patch_products(patch, kernel):
+    return patch * kernel
+
+
+@mistake(
+    "patch_response",
+    "The largest product instead of the sum",
+    "That is closer to pooling. A dot product adds the products up.",
+)
+def patch_max(patch, kernel):
+    return (patch * kernel).max()
+
+
+@mistake(
+    "patch_response",
+    "A mean instead of a sum",
+    "The result is right but for one constant factor: the number of places in the window.",
+)
+def patch_mean(patch, kernel):
+    return (patch * kernel).mean()
+
+
+@mistake(
+    "patch_response",
+    "A matrix product instead of products place by place",
+    "The operator @ multiplies rows by columns. Here each pixel meets the one weight at its place.",
+)
+def patch_matmul(patch, kernel):
+    return patch @ kernel
+
+
+@mistake(
+    "patch_response",
+    "A matrix product instead of products place by place",
+    "The operator @ multiplies rows by columns. Here each pixel meets the one weight at its place.",
+)
+def patch_matmul_sum(patch, kernel):
+    return (patch @ kernel).sum()
+
+
+@mistake(
+    "patch_response",
+    "The kernel is turned by 180°",
+    "Place (0, 0) of the patch belongs to place (0, 0) of the kernel: nothing is flipped here.",
+)
+def patch_flipped(patch, kernel):
+    return (patch * kernel[::-1, ::-1]).sum()
+
+
+@mistake(
+    "patch_response",
+    "The kernel is transposed",
+    "Rows of the patch belong to rows of the kernel. Is there a .T, or [j, i] for [i, j]?",
+)
+def patch_transposed(patch, kernel):
+    return (patch * kernel.T).sum()
+
+
+# The output size along one axis.
+
+
+@mistake(
+    "output_size",
+    "The + 1 is missing",
+    "Count the positions by hand for size 7, window 3, stride 1: the first one counts too.",
+)
+def size_without_one(size, kernel_size, *, stride=1, pad=0):
+    return output_size(size, kernel_size, stride=stride, pad=pad) - 1
+
+
+@mistake(
+    "output_size",
+    "Rounded down where the window does not fit",
+    "With // a remainder disappears in silence. Look at it first, and raise ValueError.",
+)
+def size_floored(size, kernel_size, *, stride=1, pad=0):
+    return (size - kernel_size + 2 * pad) // stride + 1
+
+
+@mistake(
+    "output_size",
+    "Rounded up",
+    "There is one position too many: its window would hang over the edge.",
+)
+def size_rounded_up(size, kernel_size, *, stride=1, pad=0):
+    return -(-(size - kernel_size + 2 * pad) // stride) + 1
+
+
+@mistake(
+    "output_size",
+    "Not a whole number",
+    "A number of positions is an integer: / makes a float, also where the window fits exactly.",
+)
+def size_float(size, kernel_size, *, stride=1, pad=0):
+    return float(output_size(size, kernel_size, stride=stride, pad=pad))
+
+
+@mistake(
+    "output_size",
+    "A fraction where the window does not fit",
+    "There is no such thing as a third of a position. Where the division leaves a remainder, "
+    "raise ValueError.",
+)
+def size_fraction(size, kernel_size, *, stride=1, pad=0):
+    return (size - kernel_size + 2 * pad) / stride + 1
+
+
+@mistake(
+    "output_size",
+    "Padding counted on one side only",
+    "Zeros are added at both ends of the axis. How much longer does it become?",
+)
+def size_single_pad(size, kernel_size, *, stride=1, pad=0):
+    if (size - kernel_size + pad) % stride or size - kernel_size + pad < 0:
+        raise ShapeError("does not fit")
+    return (size - kernel_size + pad) // stride + 1
+
+
+@mistake(
+    "output_size",
+    "A window larger than the input is accepted",
+    "Try size 2, window 5, no padding: a count of zero or less means there is no position at all.",
+)
+def size_negative(size, kernel_size, *, stride=1, pad=0):
+    if (size - kernel_size + 2 * pad) % stride:
+        raise ShapeError("does not fit")
+    return (size - kernel_size + 2 * pad) // stride + 1
+
+
+@mistake(
+    "output_size",
+    "The stride is ignored",
+    "The formula divides by the stride. At stride 1 one does not notice.",
+)
+def size_without_stride(size, kernel_size, *, stride=1, pad=0):
+    return output_size(size, kernel_size, stride=1, pad=pad)
+
+
+# Convolution: the output alone.
+
+
+def _conv(x, w, b, *, stride=1, pad=0):
+    return conv_forward(x, w, b, stride=stride, pad=pad)[0]
+
+
+@mistake(
+    "conv_forward",
+    "The filter is turned by 180°",
+    "Convolution layers do not flip: place (0, 0) of the window meets place (0, 0) of the filter.",
+)
+def conv_flipped(x, w, b, *, stride=1, pad=0):
+    return _conv(x, w[::-1, ::-1], b, stride=stride, pad=pad)
+
+
+@mistake(
+    "conv_forward",
+    "The filter is transposed: rows and columns are swapped",
+    "The first axis of w goes down with the rows of the image, the second goes along a row.",
+)
+def conv_transposed(x, w, b, *, stride=1, pad=0):
+    if w.shape[0] == w.shape[1]:
+        return _conv(x, w.transpose(1, 0, 2, 3), b, stride=stride, pad=pad)
+    raise IndexError("the filter is not square")
+
+
+@mistake(
+    "conv_forward",
+    "The bias is missing",
+    "Every output of filter k is off by the same number, b[k].",
+)
+def conv_without_bias(x, w, b, *, stride=1, pad=0):
+    return _conv(x, w, np.zeros_like(b), stride=stride, pad=pad)
+
+
+@mistake(
+    "conv_forward",
+    "The bias is added once per tap",
+    "b[k] is added inside the sum over the window. It belongs after it, once per output.",
+)
+def conv_bias_per_tap(x, w, b, *, stride=1, pad=0):
+    return _conv(x, w, b * w[..., 0].size, stride=stride, pad=pad)
+
+
+@mistake(
+    "conv_forward",
+    "The bias is added once per place of the window",
+    "b[k] is added inside the loop over the window's places. It belongs after it, once per output.",
+)
+def conv_bias_per_place(x, w, b, *, stride=1, pad=0):
+    return _conv(x, w, b * (w.shape[0] * w.shape[1]), stride=stride, pad=pad)
+
+
+@mistake(
+    "conv_forward",
+    "Only channel 0 is used",
+    "A filter spans the full depth: the sum runs over all C channels.",
+)
+def conv_first_channel(x, w, b, *, stride=1, pad=0):
+    return _conv(x[..., :1], w[:, :, :1], b, stride=stride, pad=pad)
+
+
+@mistake(
+    "conv_forward",
+    "Only filter 0 is used",
+    "There are K filters, each with an output channel of its own.",
+)
+def conv_first_filter(x, w, b, *, stride=1, pad=0):
+    out = _conv(x, w[..., :1], b[:1], stride=stride, pad=pad)
+    return np.repeat(out, w.shape[3], axis=3)
+
+
+@mistake(
+    "conv_forward",
+    "Only the first image is computed",
+    "The first axis of x is the batch: every image in it gets its outputs.",
+)
+def conv_first_image(x, w, b, *, stride=1, pad=0):
+    out = _conv(x, w, b, stride=stride, pad=pad)
+    out[1:] = 0
+    return out
+
+
+@mistake(
+    "conv_forward",
+    "The border repeats the edge instead of zeros",
+    "Only outputs whose window reaches into the padding are off: look at how x is padded.",
+)
+def conv_edge_padding(x, w, b, *, stride=1, pad=0):
+    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="edge")
+    return _conv(padded, w, b, stride=stride)
+
+
+@mistake(
+    "conv_forward",
+    "The border mirrors the image instead of zeros",
+    "Only outputs whose window reaches into the padding are off: look at how x is padded.",
+)
+def conv_reflect_padding(x, w, b, *, stride=1, pad=0):
+    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="reflect")
+    return _conv(padded, w, b, stride=stride)
+
+
+@mistake(
+    "conv_forward",
+    "The padding is ignored",
+    "The output is too small wherever pad is not 0.",
+)
+def conv_without_padding(x, w, b, *, stride=1, pad=0):
+    return _conv(x, w, b, stride=stride)
+
+
+@mistake(
+    "conv_forward",
+    "Every axis is padded, the batch and the channels too",
+    "Only height and width get zeros: np.pad wants one pair per axis.",
+)
+def conv_all_axes_padded(x, w, b, *, stride=1, pad=0):
+    if pad:
+        raise ValueError("the batch and the channels have grown")
+    return _conv(x, w, b, stride=stride)
+
+
+@mistake(
+    "conv_forward",
+    "The stride is not applied to where the window starts",
+    "The number of outputs is right, but window (i, j) starts at pixel (i, j) instead of "
+    "(stride·i, stride·j).",
+)
+def conv_start_without_stride(x, w, b, *, stride=1, pad=0):
+    out = _conv(x, w, b, stride=stride, pad=pad)
+    dense = _conv(x, w, b, stride=1, pad=pad)
+    return dense[:, : out.shape[1], : out.shape[2]]
+
+
+@mistake(
+    "conv_forward",
+    "The stride is ignored",
+    "The output is that of stride 1.",
+)
+def conv_without_stride(x, w, b, *, stride=1, pad=0):
+    return _conv(x, w, b, stride=1, pad=pad)
+
+
+@mistake(
+    "conv_forward",
+    "The stride spreads the window instead of moving it",
+    "Between the pixels of one window there are gaps: that is dilation. Pixels of a window are "
+    "neighbors; the stride is the step from one window to the next.",
+)
+def conv_dilated(x, w, b, *, stride=1, pad=0):
+    FH, FW, C, K = w.shape
+    spread = np.zeros((stride * (FH - 1) + 1, stride * (FW - 1) + 1, C, K), w.dtype)
+    spread[::stride, ::stride] = w
+    return _conv(x, spread, b, stride=1, pad=pad)
+
+
+@mistake(
+    "conv_forward",
+    "One row and one column too many",
+    "The output size is rounded up, or 1 is added twice.",
+)
+def conv_one_too_many(x, w, b, *, stride=1, pad=0):
+    out = _conv(x, w, b, stride=stride, pad=pad)
+    return np.pad(out, ((0, 0), (0, 1), (0, 1), (0, 0)))
+
+
+@mistake(
+    "conv_forward",
+    "Height and width are swapped",
+    "Right on squares only. The shape is (N, H, W, C): rows first, then columns.",
+)
+def conv_swapped_size(x, w, b, *, stride=1, pad=0):
+    out = _conv(x, w, b, stride=stride, pad=pad)
+    if out.shape[1] == out.shape[2]:
+        return out
+    raise IndexError("ran over the edge of the shorter side")

@@ -1,0 +1,188 @@
+"""What a function did, as plain numbers that can cross from one process to another.
+
+A record is JSON and nothing else, so whoever reads it never has to run or unpickle
+what a learner made.
+"""
+
+import copy
+import math
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+MIME = "application/vnd.cnnlab.check+json"
+LARGEST = 20_000  # numbers of one array that a record carries; cases are far smaller
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of a learner's function: its arguments, and the error it should raise, if any."""
+
+    name: str
+    args: tuple
+    options: dict = field(default_factory=dict)
+    raises: type[Exception] | None = None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first way in which an outcome is not the expected one.
+
+    `text` can be shown to anyone; `detail` also gives expected values.
+    """
+
+    text: str
+    detail: str = ""
+
+
+def run_case(function: Callable, case: Case, view: Callable = lambda value: value) -> dict:
+    """Call the function on copies of the arguments and write down what came out.
+
+    NotImplementedError passes through: it says that nothing was written yet.
+    """
+    args, options = copy.deepcopy(case.args), copy.deepcopy(case.options)
+    try:
+        outcome = encode(view(function(*args, **options)))
+    except NotImplementedError:
+        raise
+    except (Exception, SystemExit) as error:
+        outcome = _encode_error(error)
+    changed = [
+        number
+        for number, (before, after) in enumerate(zip(case.args, args, strict=True))
+        if isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True)
+    ]
+    return {"name": case.name, "outcome": outcome, "changed": changed}
+
+
+def encode(value) -> dict:
+    """A value as JSON: arrays and numbers with shape, dtype and data; anything else by its type.
+
+    Examples
+    --------
+    >>> encode(np.array([0.5, np.nan]))
+    {'kind': 'array', 'shape': [2], 'dtype': 'float64', 'data': [0.5, 'nan']}
+    >>> encode("text")
+    {'kind': 'other', 'type': 'str'}
+    """
+    if isinstance(value, bool | int | float | np.number | np.bool_ | np.ndarray):
+        array = np.asarray(value)
+        if array.dtype.kind in "biuf" and array.size <= LARGEST:
+            data = [_number(item) for item in array.ravel().tolist()]
+            return {
+                "kind": "array",
+                "shape": list(array.shape),
+                "dtype": str(array.dtype),
+                "data": data,
+            }
+        kind = "too large" if array.dtype.kind in "biuf" else "other"
+        return {"kind": kind, "type": f"array of {array.dtype}, shape {array.shape}"}
+    return {"kind": "other", "type": type(value).__name__}
+
+
+def compare(
+    got: dict, expected: dict, case: Case, *, rtol: float, atol: float
+) -> Difference | None:
+    """The first difference between two outcomes of a case, or None where they agree.
+
+    `got` may come from anywhere, so nothing about its form is taken for granted.
+    """
+    if case.raises is not None:
+        return _compare_error(got, case.raises)
+    if got.get("kind") == "error":
+        line = f", line {got['line']}" if got.get("line") else ""
+        source = f":\n{got['source']}" if got.get("source") else ""
+        return Difference(
+            f"it stopped with {_first(got.get('type'))}: {got.get('message')}{line}{source}"
+        )
+    if got.get("kind") != "array":
+        return Difference(_unexpected_type(got, expected))
+    shape, wanted = got.get("shape"), expected["shape"]
+    if shape != wanted:
+        return Difference(
+            f"the shape is {_shape(shape)}, expected {_shape(wanted)}"
+            if wanted
+            else f"expected one number, got an array of shape {_shape(shape)}"
+        )
+    if expected["dtype"].startswith("int") and "int" not in str(got.get("dtype")):
+        return Difference(f"it returned {got.get('dtype')}, expected a whole number (int)")
+    try:
+        mine = np.array([float(item) for item in got["data"]], np.float64)
+    except (KeyError, TypeError, ValueError):
+        return Difference("the record does not hold numbers")
+    theirs = np.array([float(item) for item in expected["data"]], np.float64)
+    if mine.shape != theirs.shape:
+        return Difference("the record does not hold as many numbers as its shape says")
+    close = np.isclose(mine, theirs, rtol=rtol, atol=atol, equal_nan=True)
+    if close.all():
+        return None
+    if not wanted:
+        return Difference(
+            "the number is not the expected one", f"expected {theirs[0]:g}, got {mine[0]:g}"
+        )
+    with np.errstate(invalid="ignore"):
+        error = np.nan_to_num(np.abs(mine - theirs), nan=np.inf)
+    worst = int(np.argmax(np.where(close, -1.0, error)))
+    index = ", ".join(str(i) for i in np.unravel_index(worst, wanted))
+    return Difference(
+        f"{(~close).sum()} of {close.size} numbers differ",
+        f"the worst is [{index}]: expected {theirs[worst]:g}, got {mine[worst]:g}",
+    )
+
+
+def same(a: dict, b: dict, *, rtol: float, atol: float) -> bool:
+    """Whether two outcomes are values, and alike."""
+    if a.get("kind") != "array" or b.get("kind") != "array":
+        return False
+    return compare(a, b, Case("", ()), rtol=rtol, atol=atol) is None
+
+
+def _number(item):
+    return item if isinstance(item, int) or math.isfinite(item) else str(item)
+
+
+def _shape(shape) -> str:
+    return f"({', '.join(str(side) for side in shape)}{',' if len(shape) == 1 else ''})"
+
+
+def _first(types) -> str:
+    return str(types[0]) if isinstance(types, list) and types else "an error"
+
+
+def _encode_error(error: BaseException) -> dict:
+    # The last frame outside this package is the learner's own line.
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_learners(f.filename)]
+    frame = frames[-1] if frames else None
+    return {
+        "kind": "error",
+        "type": [kind.__name__ for kind in type(error).__mro__],
+        "message": str(error)[:300],
+        "line": frame.lineno if frame else None,
+        "source": (frame.line or "") if frame else "",
+    }
+
+
+def _is_learners(filename: str) -> bool:
+    # IPython names its cells <ipython-input-…> or …/ipykernel_…/….py
+    return "ipython-input" in filename or "ipykernel_" in filename
+
+
+def _compare_error(got: dict, raises: type[Exception]) -> Difference | None:
+    if got.get("kind") != "error":
+        return Difference(f"it should raise {raises.__name__} here, and returned a value instead")
+    if raises.__name__ not in got.get("type", []):
+        return Difference(
+            f"it should raise {raises.__name__} here, and raised {_first(got.get('type'))}: "
+            f"{got.get('message')}"
+        )
+    return None
+
+
+def _unexpected_type(got: dict, expected: dict) -> str:
+    wanted = f"an array of shape {_shape(expected['shape'])}" if expected["shape"] else "one number"
+    name = got.get("type")
+    if name == "NoneType":
+        return f"it returned None, expected {wanted}. Is there a return at the end?"
+    return f"it returned {name}, expected {wanted}"

@@ -1,0 +1,140 @@
+"""From a record to a verdict: right, wrong (by name where it can be told), or not attempted."""
+
+import html
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnlab.check.questions import Question
+from cnnlab.check.record import compare, run_case, same
+
+RIGHT, WRONG, NOT_ATTEMPTED = "right", "wrong", "not attempted"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the course says of an answer.
+
+    `text` gives nothing away that a grade report may not show; `detail` adds the expected
+    number at the worst place, for the page.
+    """
+
+    status: str
+    title: str
+    text: str = ""
+    detail: str = ""
+    mistake: str = ""
+
+    def __str__(self):
+        return "\n".join(part for part in (self.title, self.text, self.detail) if part)
+
+    def html(self) -> str:
+        """A card that reads well on light and dark pages."""
+        color = {RIGHT: "#009E73", WRONG: "#D55E00"}.get(self.status, "#7A869A")
+        parts = [
+            f"<p style='margin:.3em 0;white-space:pre-wrap'>{html.escape(part)}</p>"
+            for part in (self.text, self.detail)
+            if part
+        ]
+        return (
+            f"<div style='border-left:5px solid {color};padding:.4em .9em;margin:.3em 0;"
+            f"max-width:46em'><strong style='color:{color}'>{html.escape(self.title)}</strong>"
+            + "".join(parts)
+            + "</div>"
+        )
+
+
+def make_record(question: Question, answer, seed: int) -> dict:
+    """Run a learner's function on the question's cases and write down what came out."""
+    if answer is None:
+        return _record(question, NOT_ATTEMPTED, [])
+    cases = question.cases(np.random.default_rng(seed))
+    try:
+        results = [run_case(answer, case, question.view) for case in cases]
+    except NotImplementedError:
+        return _record(question, NOT_ATTEMPTED, [])
+    return _record(question, "answered", results)
+
+
+def reference_record(question: Question, seed: int) -> dict:
+    """The record of the right function."""
+    cases = question.cases(np.random.default_rng(seed))
+    return _record(question, "answered", [run_case(question.reference, case) for case in cases])
+
+
+def _record(question, status, results):
+    return {"question": question.id, "status": status, "cases": results}
+
+
+def judge(question: Question, got: dict, expected: dict, seed: int) -> Verdict:
+    """Compare a record with the right one, made with the same seed.
+
+    `got` may come from anywhere: a malformed record is wrong, never an error.
+    """
+    if got.get("status") == NOT_ATTEMPTED:
+        return Verdict(NOT_ATTEMPTED, "Not attempted yet.")
+    cases = question.cases(np.random.default_rng(seed))
+    results = got.get("cases")
+    if not isinstance(results, list) or len(results) != len(cases):
+        return Verdict(WRONG, "Not right yet.", "The record of this check is not complete.")
+    outcomes = [_part(result, "outcome", {}) for result in results]
+    rights = [result["outcome"] for result in expected["cases"]]
+    tolerances = {"rtol": question.rtol, "atol": question.atol}
+    differences = [
+        compare(mine, right, case, **tolerances)
+        for mine, right, case in zip(outcomes, rights, cases, strict=True)
+    ]
+    if not any(differences):
+        return _right_unless_changed(results, cases)
+    named = _recognise(question, outcomes, rights, cases)
+    first = next(number for number, difference in enumerate(differences) if difference)
+    passed = sum(difference is None for difference in differences)
+    where = (
+        f"First seen in case {first + 1} of {len(cases)} ({cases[first].name}): "
+        f"{differences[first].text}."
+    )
+    if passed:
+        where += f" {passed} of {len(cases)} cases are right."
+    detail = differences[first].detail
+    detail = detail and detail[0].upper() + detail[1:] + "."
+    if named is None:
+        return Verdict(WRONG, "Not right yet.", where, detail)
+    return Verdict(WRONG, f"{named.name}.", f"{named.look}\n{where}", detail, named.name)
+
+
+def _part(value, key, default):
+    part = value.get(key, default) if isinstance(value, dict) else default
+    return part if isinstance(part, type(default)) else default
+
+
+def _right_unless_changed(results, cases):
+    for result, case in zip(results, cases, strict=True):
+        if _part(result, "changed", []):
+            return Verdict(
+                WRONG,
+                "The input is overwritten.",
+                f"The results are right, but after the call ({case.name}) an array that was passed "
+                "in has changed. Work on a copy, or on a new array.",
+                mistake="The input is overwritten",
+            )
+    return Verdict(RIGHT, "Right.", f"All {len(cases)} cases agree.")
+
+
+def _recognise(question, outcomes, rights, cases):
+    """The first known wrong version that explains every outcome, or None."""
+    tolerances = {"rtol": question.rtol, "atol": question.atol}
+    for wrong in question.mistakes:
+        theirs = [run_case(wrong.function, case)["outcome"] for case in cases]
+        parts = zip(outcomes, theirs, rights, cases, strict=True)
+        if all(_explains(*part, tolerances) for part in parts):
+            return wrong
+    return None
+
+
+def _explains(mine, wrong, right, case, tolerances) -> bool:
+    if wrong["kind"] != "error":
+        return same(mine, wrong, **tolerances)
+    if case.raises is not None:
+        return mine.get("kind") == "error"
+    # The wrong version cannot go on here; how the learner's fails is left open.
+    return mine.get("kind") != "array" or mine.get("shape") != right["shape"]

@@ -1,0 +1,306 @@
+"""From course/*.py to the notebooks that people open.
+
+A source with questions becomes two notebooks: the solved one, executed, in solutions/, and
+the learner's, answers stripped. A page (00_start_here, 02_convolution, …) goes to
+notebooks/, executed; an assignment (a1_convolution, …) to assignments/, not executed.
+"""
+
+import copy
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+
+from cnnlab.grading.paper import (
+    BEGIN,
+    END,
+    ROOT_VARIABLE,
+    PaperError,
+    digest,
+    mark,
+    strip,
+    tags,
+)
+from cnnlab.grading.run import grade
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+PICTURES = {"image/png", "image/svg+xml"}
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+CELL_SECONDS = 120
+
+
+def build(root: Path, names: list[str] | None = None, *, say=print) -> list[Path]:
+    """Build the named sources, or all, and write the notebooks; return those that changed.
+
+    Raises
+    ------
+    PaperError
+        If a source is not as it must be, a cell fails, a solution does not get full marks, a
+        blank gets any, or a notebook to be replaced holds a learner's own answers.
+    """
+    with tempfile.TemporaryDirectory(prefix="cnnlab-build-") as folder:
+        made = _make(root, names, Path(folder), say)
+        changed = [path for path in made if _differs(Path(folder, path), root / path)]
+        for path in changed:
+            _refuse_to_lose_answers(root / path)
+        for path in changed:
+            (root / path).parent.mkdir(exist_ok=True)
+            shutil.copyfile(Path(folder, path), root / path)
+    return changed
+
+
+def stale(root: Path, names: list[str] | None = None, *, say=print) -> list[Path]:
+    """The notebooks that are not what their sources build, volatile outputs left aside.
+
+    A notebook that no source builds is stale too.
+    """
+    with tempfile.TemporaryDirectory(prefix="cnnlab-build-") as folder:
+        made = _make(root, names, Path(folder), say)
+        found = [path for path in made if _differs(Path(folder, path), root / path)]
+    if names is None:
+        present = {
+            path.relative_to(root)
+            for kind in ("notebooks", "assignments", "solutions")
+            for path in (root / kind).glob("*.ipynb")
+        }
+        found += sorted(present - set(made))
+    return found
+
+
+def _make(root: Path, names, folder: Path, say) -> list[Path]:
+    """Build into an empty folder laid out like the course; return paths relative to it."""
+    sources = sorted((root / "course").glob("*.py"))
+    unknown = set(names or []) - {source.stem for source in sources}
+    if unknown:
+        known = ", ".join(source.stem for source in sources)
+        raise PaperError(f"no source is called {sorted(unknown)[0]!r}; there are: {known}.")
+    chosen = [source for source in sources if not names or source.stem in names]
+    for kind in ("notebooks", "assignments", "solutions"):
+        (folder / kind).mkdir()
+    made = []
+    for source in chosen:
+        say(f"building {source.stem}")
+        made += _make_one(source, folder)
+    return made
+
+
+def _make_one(source: Path, folder: Path) -> list[Path]:
+    solved = read_source(source)
+    kind = "assignments" if re.match(r"a\d", source.stem) else "notebooks"
+    path, solution_path = (Path(place, f"{source.stem}.ipynb") for place in (kind, "solutions"))
+    if not any(mark(cell).get("role") == "answer" for cell in solved.cells):
+        _write(_execute(solved, folder / kind, folder), folder / path)
+        return [path]
+    blank = blank_of(solved)
+    # Both lie there before either runs: a page may grade itself.
+    _write(solved, folder / solution_path)
+    _write(blank, folder / path)
+    _write(_execute(solved, folder / "solutions", folder), folder / solution_path)
+    if kind == "notebooks":
+        _write(_execute(blank, folder / kind, folder), folder / path)
+    _prove(folder, source.stem, folder / solution_path, folder / path)
+    return [path, solution_path]
+
+
+def read_source(source: Path) -> NotebookNode:
+    """A percent-format source as a notebook with the course's metadata in place.
+
+    Raises
+    ------
+    PaperError
+        If markers, ids or points are not as they must be.
+    """
+    parsed = jupytext.read(source, fmt="py:percent")
+    cells, seen = [], {}
+    for cell in parsed.cells:
+        number = seen[cell.source] = seen.get(cell.source, 0) + 1
+        given = {key: value for key, value in cell.metadata.items() if key != "lines_to_next_cell"}
+        new = nbformat.v4.new_markdown_cell if cell.cell_type == "markdown" else _code_cell
+        metadata = _metadata(source.stem, cell, given)
+        identity = hashlib.sha256(f"{cell.source}{number}".encode()).hexdigest()[:12]
+        if question := metadata.get("cnnlab"):
+            identity = f"{question['question'].replace('.', '-')}-{question['role']}"
+        cells.append(new(cell.source, id=identity, metadata=metadata))
+    _check_questions(source.stem, cells)
+    metadata = {
+        "kernelspec": KERNEL,
+        "language_info": {"name": "python", "file_extension": ".py"},
+        "cnnlab": {"paper": source.stem},
+    }
+    return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+
+
+def blank_of(solved: NotebookNode) -> NotebookNode:
+    """The learner's version: answers stripped, outputs gone.
+
+    Raises
+    ------
+    PaperError
+        If a line of a solution stands anywhere else in the notebook.
+    """
+    blank, secret = copy.deepcopy(solved), set()
+    for cell in blank.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        if mark(cell).get("role") == "answer":
+            stub = strip(cell.source)
+            secret |= _telling_lines(cell.source) - _telling_lines(stub)
+            cell.source = stub
+            cell.metadata.cnnlab.stub = digest(stub)
+    for cell in blank.cells:
+        if leaks := _telling_lines(cell.source) & secret:
+            raise PaperError(f"a line of a solution stands in the open: {sorted(leaks)[0]!r}.")
+    return blank
+
+
+def _telling_lines(source: str) -> set[str]:
+    # Short lines (return out, else:) give nothing away and recur by chance.
+    lines = (re.sub(r"\s+", " ", line.strip()) for line in source.splitlines())
+    return {line for line in lines if len(line) >= 25 and line not in (BEGIN, END)}
+
+
+def _code_cell(source, **fields):
+    return nbformat.v4.new_code_cell(source, **fields)
+
+
+def _metadata(name: str, cell, given: dict) -> dict:
+    """Cell metadata for this course, and the same in nbgrader's terms."""
+    labels = list(given.pop("tags", []))
+    if "when_written(" in cell.source:
+        labels.append("uses-answers")
+    metadata = {"tags": labels} if labels else {}
+    if "question" in given:
+        question = given.pop("question")
+        missing = {"points", "minutes", "difficulty"} - set(given)
+        if missing:
+            raise PaperError(f"{name}: question {question} does not say its {sorted(missing)[0]}.")
+        metadata |= {
+            "cnnlab": {"question": question, "role": "answer"}
+            | {key: given.pop(key) for key in ("points", "minutes", "difficulty")},
+            "nbgrader": _nbgrader(question, solution=True),
+            "deletable": False,
+        }
+    elif "check" in given:
+        question = given.pop("check")
+        metadata |= {
+            "cnnlab": {"question": question, "role": "check"},
+            "nbgrader": _nbgrader(question, solution=False),
+            "deletable": False,
+            "editable": False,
+        }
+    if given:
+        raise PaperError(f"{name}: no cell option is called {sorted(given)[0]!r}.")
+    return metadata
+
+
+def _nbgrader(question: str, *, solution: bool) -> dict:
+    identity = question.replace(".", "-")
+    return {
+        "schema_version": 3,
+        "grade_id": identity if solution else f"{identity}-check",
+        "solution": solution,
+        "grade": not solution,
+        "locked": not solution,
+        "task": False,
+    }
+
+
+def _check_questions(name: str, cells) -> None:
+    """Each question has one answer cell and, after it, one check cell; solutions stand inside."""
+    answers, checks = {}, {}
+    for number, cell in enumerate(cells):
+        role, question = mark(cell).get("role"), mark(cell).get("question")
+        if role is None and BEGIN in cell.source:
+            raise PaperError(f"{name}: a solution stands in a cell that is no answer cell.")
+        if role is not None:
+            places = answers if role == "answer" else checks
+            if question in places:
+                raise PaperError(f"{name}: question {question} has two {role} cells.")
+            places[question] = number
+        if role == "answer" and strip(cell.source) == cell.source:
+            raise PaperError(f"{name}: the answer to {question} has no '{BEGIN}'.")
+    for question in answers.keys() ^ checks.keys():
+        missing = "answer" if question in checks else "check"
+        raise PaperError(f"{name}: question {question} has no {missing} cell.")
+    for question, number in answers.items():
+        if checks[question] < number:
+            raise PaperError(f"{name}: the check of {question} stands before its answer.")
+        points = cells[number].metadata["cnnlab"]["points"]
+        if not isinstance(points, int) or points < 1:
+            raise PaperError(f"{name}: {question} must have whole points, got {points!r}.")
+        cells[checks[question]].metadata["nbgrader"]["points"] = points
+
+
+def _execute(notebook: NotebookNode, cwd: Path, root: Path) -> NotebookNode:
+    """Run a notebook as if it stood in this folder, and keep of its outputs what is stable."""
+    done = copy.deepcopy(notebook)
+    client = NotebookClient(
+        done,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(cwd)}},
+        store_widget_state=False,
+        record_timing=False,
+    )
+    try:
+        client.execute(env=os.environ | {ROOT_VARIABLE: str(root)})
+    except CellExecutionError as error:
+        raise PaperError(f"{notebook.metadata.cnnlab.paper}: {error}") from None
+    for cell in done.cells:
+        cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            # Without a kernel a live widget is an error message: keep its static picture.
+            output.get("data", {}).pop(WIDGET, None)
+    done.metadata.pop("widgets", None)
+    done.metadata["language_info"] = notebook.metadata["language_info"]
+    return done
+
+
+def _write(notebook: NotebookNode, path: Path) -> None:
+    nbformat.validate(notebook)
+    nbformat.write(notebook, path)
+
+
+def _prove(folder: Path, name: str, solution: Path, blank: Path) -> None:
+    """The solution gets full marks, the blank none: shown by grading both."""
+    full, none = (grade(path, assignment=name, root=folder) for path in (solution, blank))
+    if full.score != full.out_of:
+        raise PaperError(f"{name}: the solution does not get full marks.\n{full}")
+    if none.score != 0 or any(q["status"] != "not attempted" for q in none.questions):
+        raise PaperError(f"{name}: the blank is not blank.\n{none}")
+
+
+def _differs(new: Path, old: Path) -> bool:
+    return not old.exists() or _stable(new) != _stable(old)
+
+
+def _stable(path: Path) -> dict:
+    """A notebook without what may change from run to run: pictures, and outputs marked so."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if "nbval-ignore-output" in tags(cell) or "nbval-skip" in tags(cell):
+            cell.outputs = []
+        for output in cell.get("outputs", []):
+            for kind in PICTURES & set(output.get("data", {})):
+                output.data[kind] = ""
+    return notebook
+
+
+def _refuse_to_lose_answers(path: Path) -> None:
+    if not path.exists() or path.parent.name == "solutions":
+        return
+    for cell in nbformat.read(path, as_version=4).cells:
+        stub = mark(cell).get("stub")
+        if stub and digest(cell.source) != stub:
+            raise PaperError(
+                f"{path} holds answers of yours (question {mark(cell)['question']}). Move it away "
+                "first; nothing was written."
+            )

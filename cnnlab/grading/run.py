@@ -1,0 +1,185 @@
+"""Grade one submission: a process of its own runs pytest, this one reads what it wrote down."""
+
+import html
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cnnlab.check.verdict import RIGHT
+from cnnlab.grading.paper import (
+    UnreadableError,
+    course_root,
+    load_paper,
+    name_of,
+    read_submission,
+)
+
+NOT_GRADED = "not graded"
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """What a submission is worth, question by question.
+
+    `status` is "graded", "partly graded" (some questions could not be graded), "crashed"
+    (none could), "unreadable" or "missing". Where nothing could be graded `score` is None:
+    a zero is earned, never assigned for want of a grade.
+    """
+
+    submission: str
+    status: str
+    paper: str | None = None
+    seed: int | None = None
+    questions: list[dict] = field(default_factory=list)
+    message: str = ""
+
+    @property
+    def score(self) -> int | None:
+        if self.status not in ("graded", "partly graded"):
+            return None
+        return sum(question["points"] for question in self.questions)
+
+    @property
+    def out_of(self) -> int | None:
+        return sum(question["out_of"] for question in self.questions) or None
+
+    def as_dict(self) -> dict:
+        return {
+            "submission": self.submission,
+            "assignment": self.paper,
+            "status": self.status,
+            "score": self.score,
+            "out_of": self.out_of,
+            "seed": self.seed,
+            "message": self.message,
+            "questions": self.questions,
+        }
+
+    def __str__(self):
+        if not self.questions:
+            return f"{self.submission}: {self.status}. {self.message}"
+        width = max(len(question["id"]) for question in self.questions)
+        lines = [f"{self.paper}: {self.submission}"]
+        for question in self.questions:
+            points = f"{question['points']:>4} / {question['out_of']:<4}"
+            lines.append(f"  {question['id']:<{width}} {points} {question['status']}")
+            if question["message"] and question["status"] != RIGHT:
+                lines += [f"      {line}" for line in question["message"].splitlines()]
+        if self.message:
+            lines.append(f"  {self.message}")
+        lines.append(f"  {'total':<{width}} {_points(self.score):>4} / {self.out_of}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self):
+        if not self.questions:
+            return f"<p><strong>{self.status}</strong>: {html.escape(self.message)}</p>"
+        rows = "".join(
+            f"<tr><td style='text-align:left'>{html.escape(question['id'])}</td>"
+            f"<td>{question['points']} / {question['out_of']}</td>"
+            f"<td style='text-align:left'>{question['status']}</td>"
+            "<td style='text-align:left;white-space:pre-wrap'>"
+            + (html.escape(question["message"]) if question["status"] != RIGHT else "")
+            + "</td></tr>"
+            for question in self.questions
+        )
+        return (
+            "<table><tr><th style='text-align:left'>question</th><th>points</th>"
+            "<th style='text-align:left'>result</th><th></th></tr>"
+            f"{rows}<tr><td style='text-align:left'><strong>total</strong></td><td><strong>"
+            f"{_points(self.score)} / {self.out_of}</strong></td><td></td><td>"
+            f"{html.escape(self.message)}</td></tr></table>"
+        )
+
+
+def grade(
+    submission: str | os.PathLike,
+    *,
+    assignment: str | None = None,
+    seed: int | None = None,
+    timeout: float = 30.0,
+    root: Path | None = None,
+) -> Report:
+    """Grade a learner's notebook.
+
+    Only the answer cells are taken from it; the rest is the course's own copy. Nothing in
+    the submission is changed.
+
+    Parameters
+    ----------
+    submission : the notebook, under any name.
+    assignment : which one it answers, such as "a1_convolution", if it does not say so itself.
+    seed : of the numbers that the checks use; a fresh one by default. The report names it.
+    timeout : seconds for each cell.
+    root : the folder that holds the course; by default the one this package came with.
+
+    Raises
+    ------
+    PaperError
+        If there is no such assignment, or no course.
+    """
+    path, seed = Path(submission), secrets.randbits(32) if seed is None else seed
+    root = root or course_root()
+    if assignment is not None:
+        load_paper(assignment, root)
+    if not path.is_file():
+        return Report(str(submission), "missing", message=f"There is no file {path}.")
+    try:
+        name = assignment or name_of(read_submission(path), path, root)
+    except UnreadableError as error:
+        return Report(str(submission), "unreadable", assignment, seed, message=str(error))
+    records, log = _run_pytest(path.resolve(), name, root, seed, timeout)
+    questions = [
+        records.get(item.id)
+        or {
+            "id": item.id,
+            "status": NOT_GRADED,
+            "points": 0,
+            "out_of": item.points,
+            "message": "The grader ended before it came to this question.",
+        }
+        for item in load_paper(name, root).items
+    ]
+    missing = sum(question["status"] == NOT_GRADED for question in questions)
+    if missing:
+        status = "crashed" if missing == len(questions) else "partly graded"
+        return Report(str(submission), status, name, seed, questions, _last_line(log))
+    return Report(str(submission), "graded", name, seed, questions)
+
+
+def _run_pytest(path, name, root, seed, timeout) -> tuple[dict, str]:
+    with tempfile.TemporaryDirectory(prefix="cnnlab-grade-") as folder:
+        records = Path(folder, "records.jsonl")
+        # Nothing beside the submission may configure its grader: no rootdir, ini or conftest.
+        command = [sys.executable, "-m", "pytest", "--cnnlab", str(path)]
+        command += ["--cnnlab-paper", name, "--cnnlab-seed", str(seed)]
+        command += ["--cnnlab-timeout", str(timeout), "--cnnlab-records", str(records)]
+        command += ["-c", os.devnull, "--rootdir", folder, "--noconftest", "-q", "--tb=short"]
+        command += ["-p", "no:cacheprovider", "-p", "nbval.plugin", "-p", "cnnlab.grading.plugin"]
+        environment = os.environ | {
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "CNNLAB_COURSE": str(root),
+            "PYTHONSAFEPATH": "1",
+        }
+        environment.pop("PYTEST_ADDOPTS", None)
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        lines = records.read_text(encoding="utf-8").splitlines() if records.exists() else []
+    found = [json.loads(line) for line in lines]
+    return {record["id"]: record for record in found}, done.stdout + done.stderr
+
+
+def _last_line(log: str) -> str:
+    errors = [line for line in log.splitlines() if line.startswith("E ")]
+    return (errors or log.strip().splitlines() or ["no word from the grader"])[-1].strip()
+
+
+def _points(score: int | None) -> str:
+    return "none" if score is None else str(score)

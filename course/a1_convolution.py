@@ -1,0 +1,308 @@
+# %% [markdown]
+# # Assignment 1: Convolution
+#
+# You write a convolution layer's forward pass three times over: first its arithmetic,
+# then with plain loops, then with matrix products. At the end your fast version and your
+# slow version check each other.
+#
+# | | question | points | minutes | difficulty |
+# |---|---|---|---|---|
+# | 1 | the size of the output | 20 | 10 | ●○○ |
+# | 2 | convolution with loops | 40 | 25 | ●●○ |
+# | 3 | convolution, vectorized | 40 | 35 | ●●● |
+#
+# **You need** page [02 Convolution](../notebooks/02_convolution.ipynb).
+#
+# **How it works.** Write your code where it says `NotImplementedError`, run the cell, then
+# run the check below it: it says at once whether the answer is right, and if not, what it
+# recognizes. The last cell of the page counts your points. The grader takes only your
+# answer cells, so it does not matter what happens to the rest of the notebook.
+
+# %%
+import numpy as np
+
+rng = np.random.default_rng(0)
+
+# %% [markdown] tags=["T09", "T10", "T11"]
+# ## Question 1: the size of the output
+#
+# **20 points · 10 minutes · difficulty ●○○**
+#
+# A window of $F$ pixels slides along an axis of $W$ pixels in steps of $S$. Before it
+# starts, $P$ zeros are added at *each* end. How many positions are there?
+#
+# Think of the leftmost pixel of the window. It starts at 0, and the last place where the
+# window still fits is $W + 2P - F$. In steps of $S$, counting both ends:
+#
+# $$W_2 = \frac{W - F + 2P}{S} + 1$$
+#
+# Here the window has to fit **exactly**. Where the division leaves a remainder, or the
+# window is larger than the padded input, there is no right answer to return: raise a
+# `ValueError` that says so.
+#
+# Before you write it, work out three by hand: a 3-window on 7 pixels at stride 1, at
+# stride 2, and at stride 3.
+
+
+# %% question="a1.output_size" points=20 minutes=10 difficulty=1
+def output_size(size, kernel_size, *, stride=1, pad=0):
+    """How many positions a window takes along one axis.
+
+    size : W, pixels of the input.
+    kernel_size : F, pixels of the window.
+    stride : S, pixels from one position to the next.
+    pad : P, zeros added at each end.
+
+    Returns a whole number (int). Raises ValueError where the window does not fit exactly.
+    """
+    # BEGIN SOLUTION
+    room = size - kernel_size + 2 * pad
+    if room < 0 or room % stride != 0:
+        raise ValueError(
+            f"a window of {kernel_size} does not fit {size} pixels with stride {stride}, pad {pad}"
+        )
+    return room // stride + 1
+    # END SOLUTION
+
+
+# %% check="a1.output_size"
+from cnnlab.check import check
+
+check("a1.output_size", output_size)
+
+# %% [markdown]
+# <details><summary>Hint 1: it is right for some sizes only</summary>
+#
+# Compute the room to move first: $W - F + 2P$. Every special case is a special value of
+# this one number.
+# </details>
+#
+# <details><summary>Hint 2: how to see whether it fits</summary>
+#
+# Python's `%` gives the remainder of a division: `10 % 3` is 1. And a negative room means
+# that the window is larger than the input.
+# </details>
+#
+# <details><summary>Hint 3: the type</summary>
+#
+# `/` always makes a float (`4 / 2` is `2.0`), `//` keeps whole numbers whole.
+# </details>
+
+# %% [markdown] tags=["T08", "T13"]
+# ## Question 2: convolution with loops
+#
+# **40 points · 25 minutes · difficulty ●●○**
+#
+# Now the operation itself, written so plainly that you can see every multiplication.
+#
+# | name | shape | what it is |
+# |---|---|---|
+# | `x` | (N, H, W, C) | a batch of N images, C channels each |
+# | `w` | (FH, FW, C, K) | K filters; each spans all C channels |
+# | `b` | (K,) | one bias for each filter |
+# | result | (N, OH, OW, K) | one map for each filter |
+#
+# Output `[n, i, j, k]` is one dot product. Take image `n`, padded with `pad` rows and
+# columns of zeros on every side. Its window starts at row `i * stride` and column
+# `j * stride` and is FH × FW pixels large, all channels deep. Multiply it with filter
+# `k`, place by place, add everything up, and add `b[k]`:
+#
+# $$\text{out}[n,i,j,k] = b[k] + \sum_{u}\sum_{v}\sum_{c}
+#   x_\text{padded}[n,\; iS+u,\; jS+v,\; c]\;\, w[u,v,c,k]$$
+#
+# A small example to check your thinking: one 3×3 image, one 2×2 filter.
+
+# %%
+tiny_x = np.arange(9.0).reshape(1, 3, 3, 1)
+tiny_w = np.array([[1.0, 0.0], [0.0, -1.0]]).reshape(2, 2, 1, 1)
+tiny_b = np.array([10.0])
+print(tiny_x[0, :, :, 0])
+print(tiny_w[:, :, 0, 0], "and bias", tiny_b[0])
+
+# %% [markdown]
+# The window at the top left holds 0, 1, 3, 4. Its dot product with the filter is
+# $0\cdot1 + 1\cdot0 + 3\cdot0 + 4\cdot(-1) = -4$, and with the bias 6. What are the other
+# three outputs? Decide before you run your function on it.
+
+
+# %% question="a1.conv_loops" points=40 minutes=25 difficulty=2
+def conv_loops(x, w, b, *, stride=1, pad=0):
+    """Convolution as loops over images, rows, columns and filters.
+
+    x : (N, H, W, C), w : (FH, FW, C, K), b : (K,).
+    stride, pad : the same for both axes.
+
+    Returns out : (N, OH, OW, K).
+    """
+    # BEGIN SOLUTION
+    N, H, W, _ = x.shape
+    FH, FW, _, K = w.shape
+    OH = output_size(H, FH, stride=stride, pad=pad)
+    OW = output_size(W, FW, stride=stride, pad=pad)
+    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    out = np.zeros((N, OH, OW, K), dtype=x.dtype)
+    for n in range(N):
+        for i in range(OH):
+            for j in range(OW):
+                top, left = i * stride, j * stride
+                window = padded[n, top : top + FH, left : left + FW]
+                for k in range(K):
+                    out[n, i, j, k] = np.sum(window * w[:, :, :, k]) + b[k]
+    return out
+    # END SOLUTION
+
+
+# %%
+from cnnlab.check import when_written
+
+with when_written("conv_loops"):
+    print(conv_loops(tiny_x, tiny_w, tiny_b)[0, :, :, 0])
+
+# %% check="a1.conv_loops"
+from cnnlab.check import check
+
+check("a1.conv_loops", conv_loops)
+
+# %% [markdown]
+# <details><summary>Hint 1: where to begin</summary>
+#
+# Four steps, in this order: read the sizes off the shapes; find OH and OW (question 1
+# is for that); make the padded copy of `x` and the empty output; loop.
+# </details>
+#
+# <details><summary>Hint 2: padding only two of four axes</summary>
+#
+# `np.pad` takes one pair (before, after) for each axis. The batch and the channels get
+# `(0, 0)`.
+# </details>
+#
+# <details><summary>Hint 3: cutting out one window</summary>
+#
+# `padded[n, top : top + FH, left : left + FW]` has shape (FH, FW, C), and so has
+# `w[:, :, :, k]`. Multiplied place by place they give (FH, FW, C) products, all of which
+# are added up.
+# </details>
+#
+# <details><summary>Help, it is right at stride 1 only</summary>
+#
+# The loops count *positions*: i = 0, 1, 2. The window starts at *pixel* `i * stride`.
+# </details>
+
+# %% [markdown] tags=["T13"]
+# ## Question 3: convolution, vectorized
+#
+# **40 points · 35 minutes · difficulty ●●●**
+#
+# The loops make N·OH·OW·K small dot products. A matrix product makes them all in one go,
+# and it is the fastest thing your computer can do. So: collect the windows into one large
+# matrix, a row for each position; reshape the filters into another, a column for each
+# filter; multiply.
+#
+# | matrix | shape | a row is |
+# |---|---|---|
+# | `columns` | (N·OH·OW, FH·FW·C) | one window, flattened |
+# | `w.reshape(-1, K)` | (FH·FW·C, K) | one place of the window, in all K filters |
+# | product | (N·OH·OW, K) | one position of the output |
+#
+# (This is called *im2col*, image to columns, after the function that collects the
+# windows.) NumPy can show all windows without copying anything. Look at what it gives:
+
+# %%
+from numpy.lib.stride_tricks import sliding_window_view
+
+images = rng.normal(size=(2, 6, 8, 3))
+windows = sliding_window_view(images, (3, 2), axis=(1, 2))
+print(windows.shape)
+
+# %% [markdown]
+# Two images, 4 × 7 positions of a 3×2 window, then 3 channels, then the 3 × 2 pixels
+# of the window. The new axes stand at the end: **the channels come before the pixels of
+# the window**, while in a filter they come after them. Which order of axes puts the two in
+# line?
+#
+# Return **two** things, `out` and `cache`. The cache is for the backward pass of a later
+# assignment, which will want to know what went in: `(x, w, b, stride, pad)` is a good
+# choice, and only your own functions ever look inside.
+
+
+# %% question="a1.conv_forward" points=40 minutes=35 difficulty=3
+def conv_forward(x, w, b, *, stride=1, pad=0):
+    """Convolution as one matrix product; no loop over positions or filters.
+
+    x : (N, H, W, C), w : (FH, FW, C, K), b : (K,).
+    stride, pad : the same for both axes.
+
+    Returns out : (N, OH, OW, K), and cache : whatever your backward pass will need.
+    """
+    # BEGIN SOLUTION
+    N, H, W, C = x.shape
+    FH, FW, _, K = w.shape
+    OH = output_size(H, FH, stride=stride, pad=pad)
+    OW = output_size(W, FW, stride=stride, pad=pad)
+    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    windows = sliding_window_view(padded, (FH, FW), axis=(1, 2))[:, ::stride, ::stride]
+    columns = windows.transpose(0, 1, 2, 4, 5, 3).reshape(N * OH * OW, FH * FW * C)
+    out = (columns @ w.reshape(-1, K) + b).reshape(N, OH, OW, K)
+    return out, (x, w, b, stride, pad)
+    # END SOLUTION
+
+
+# %% check="a1.conv_forward"
+from cnnlab.check import check
+
+check("a1.conv_forward", conv_forward)
+
+# %% [markdown]
+# <details><summary>Hint 1: stride</summary>
+#
+# `sliding_window_view` gives every position, stride 1. Positions are axes 1 and 2:
+# slice them with `[:, ::stride, ::stride]` to keep every stride-th.
+# </details>
+#
+# <details><summary>Hint 2: the order of the axes</summary>
+#
+# The windows come as (N, OH, OW, C, FH, FW). A filter is (FH, FW, C). `transpose` with
+# the six axis numbers in the right order puts the channels last; only then reshape.
+# </details>
+#
+# <details><summary>Help, the shape is right but the numbers are not</summary>
+#
+# Reshape never moves numbers about, it only reads them off in order. Without the
+# transpose the rows hold the right numbers in another order than the filters do.
+# </details>
+
+# %% [markdown]
+# ## Do the two agree?
+#
+# This is how every fast layer of this course was made: the slow one, plainly right, keeps
+# watch over the fast one. Before you run it: the loops make one small NumPy call for each
+# output number. How many is that here, and how much faster do you expect the second version
+# to be?
+
+# %%
+with when_written("conv_loops", "conv_forward"):
+    x = rng.normal(size=(4, 16, 16, 3))
+    w, b = rng.normal(size=(5, 5, 3, 8)), rng.normal(size=8)
+    slow, (fast, _) = conv_loops(x, w, b, pad=2), conv_forward(x, w, b, pad=2)
+    print("outputs:", slow.size)
+    print("largest difference below 1e-12:", np.abs(slow - fast).max() < 1e-12)
+
+# %% tags=["nbval-ignore-output"]
+from timeit import timeit
+
+with when_written("conv_loops", "conv_forward"):
+    loops = timeit(lambda: conv_loops(x, w, b, pad=2), number=1)
+    product = timeit(lambda: conv_forward(x, w, b, pad=2), number=10) / 10
+    print(f"the loops took {loops / product:.0f} times as long")
+
+# %% [markdown]
+# ## Your points
+#
+# Save the notebook (Ctrl+S, or Cmd+S on a Mac), then run this cell. It takes some seconds.
+# The grader draws fresh numbers for every run, so an answer that only fits the numbers
+# above gets nothing.
+
+# %% tags=["nbval-skip"]
+from cnnlab.grading import grade
+
+grade("a1_convolution.ipynb")
