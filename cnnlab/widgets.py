@@ -12,13 +12,22 @@ _CELL = 26  # pixels on the screen
 _MOST_PAD = 2
 
 
-def convolution_explorer(image, kernels: dict, *, stride: int = 1, pad: int = 0, position: int = 0):
+def convolution_explorer(
+    image,
+    kernels: dict,
+    *,
+    kernel: str | None = None,
+    stride: int = 1,
+    pad: int = 0,
+    position: int = 0,
+):
     """A small image, a kernel, and one step of their convolution, to be moved by hand.
 
     Parameters
     ----------
     image : (H, W) numbers, at most 12×12, so that each of them can be read.
     kernels : from a name to an (FH, FW) array, at most 5×5.
+    kernel : the name of the one to begin with, by default the first.
     stride, pad, position : where to begin; positions count from 0 in reading order.
 
     Returns
@@ -40,7 +49,8 @@ def convolution_explorer(image, kernels: dict, *, stride: int = 1, pad: int = 0,
     [picture: Input 4×4, kernel sum 2×2, stride 1, pad 0: output 3×3. The window stands at row 0,
     column 1 of the output, and the dot product is 1.]
     """
-    return ConvolutionExplorer(image, kernels, stride=stride, pad=pad, position=position)
+    begin = {"kernel": kernel, "stride": stride, "pad": pad, "position": position}
+    return ConvolutionExplorer(image, kernels, **begin)
 
 
 class ConvolutionExplorer(ipywidgets.VBox):
@@ -53,12 +63,15 @@ class ConvolutionExplorer(ipywidgets.VBox):
     message : why it does not fit, else empty.
     """
 
-    def __init__(self, image, kernels, *, stride=1, pad=0, position=0):
+    def __init__(self, image, kernels, *, kernel=None, stride=1, pad=0, position=0):
         self.image = _matrix("image", image, 12)
         self.kernels = {name: _matrix(name, kernel, 5) for name, kernel in kernels.items()}
         self.output, self.message = None, ""
         look = {"style": {"description_width": "5em"}, "layout": {"width": "22em"}}
-        self.kernel = ipywidgets.Dropdown(options=list(kernels), description="kernel", **look)
+        names = list(kernels)
+        self.kernel = ipywidgets.Dropdown(
+            options=names, value=kernel or names[0], description="kernel", **look
+        )
         self.position = ipywidgets.IntSlider(0, 0, 0, description="position", **look)
         self.stride = ipywidgets.IntSlider(stride, 1, 4, description="stride", **look)
         self.pad = ipywidgets.IntSlider(pad, 0, _MOST_PAD, description="padding", **look)
