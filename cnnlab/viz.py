@@ -297,6 +297,28 @@ def numbers(values, ax: Axes | None = None, *, title: str = "", shade: str = "si
     return ax
 
 
+def grids(matrices: dict) -> list[Axes]:
+    """Show several small arrays as grids of numbers, side by side, each under its name.
+
+    Parameters
+    ----------
+    matrices : from a title to an (H, W) array.
+
+    Examples
+    --------
+    >>> [ax.get_title() for ax in grids({"sum": np.ones((3, 3)), "keep": np.eye(3)})]
+    ['sum', 'keep']
+    """
+    arrays = [np.atleast_2d(array) for array in matrices.values()]
+    widths = [array.shape[1] + 0.3 for array in arrays]
+    cell = min(0.45, 7.6 / sum(widths))
+    tallest = max(array.shape[0] for array in arrays)
+    axes = row(len(arrays), width=cell * sum(widths), height=cell * tallest + 0.35, ratios=widths)
+    for ax, (title, array) in zip(axes, matrices.items(), strict=True):
+        numbers(array, ax, title=title)
+    return axes
+
+
 def number(value: float) -> str:
     """A number as pages write it: at most two decimals, and a real minus sign.
 

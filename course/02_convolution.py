@@ -104,11 +104,8 @@ assert np.array_equal(s, turned)
 # %%
 tiny = np.array([[1.0, 2, 0], [3, 1, 2], [0, 1, 4]])
 corner = np.array([[1.0, -1], [2, 0]])
-viz.show(
-    viz.convolution_step(tiny, corner, 0, 1),
-    alt="A 3 by 3 image of numbers, a 2 by 2 kernel and a 2 by 2 output. The window frames the "
-    "top right four numbers of the image: 2, 0, 1, 2. The output so far is 5 and 4.",
-)
+step = viz.convolution_step(tiny, corner, 0, 1)
+viz.show(step, alt="The window frames 2, 0, 1, 2 of a 3 by 3 image; the output so far is 5, 4.")
 
 # %% [markdown]
 # The library's own function works on a whole batch of images with any number of channels,
@@ -145,10 +142,8 @@ kernels = {
     "Sobel, up–down": np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]]),
     "Laplacian": np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]]),
 }
-axes = viz.row(5, height=1.7)
-for ax, (name, kernel) in zip(axes, kernels.items(), strict=True):
-    viz.numbers(kernel, ax, title=name)
-viz.show(axes, alt="The five kernels as 3 by 3 grids of numbers; negative cells are blue.")
+grids = viz.grids(kernels)
+viz.show(grids, alt="The five kernels as 3 by 3 grids of numbers; negative cells are blue.")
 
 # %%
 even = np.full((3, 3), 100.0)  # a patch of one even brightness
@@ -163,20 +158,14 @@ for name, kernel in kernels.items():
 
 # %%
 photo = photograph(160).mean(axis=2).round()
-names = ["blur", "sharpen"]
-viz.show(
-    viz.images({"photograph": photo} | {n: slide(photo, kernels[n]).clip(0, 255) for n in names}),
-    alt="A portrait in three versions: as it is, blurred, and sharpened with crisper outlines.",
-)
+soft, crisp = (slide(photo, kernels[name]).clip(0, 255) for name in ("blur", "sharpen"))
+axes = viz.images({"photograph": photo, "blur": soft, "sharpen": crisp})
+viz.show(axes, alt="A portrait three times: as it is, softened, and with harsh, crisp outlines.")
 
 # %%
-names = ["Sobel, left–right", "Sobel, up–down", "Laplacian"]
-edges = {n: slide(photo, kernels[n]) for n in names}
-viz.show(
-    viz.images(edges, signed=True),
-    alt="Three edge pictures. The first shows upright edges, orange where it gets brighter to the "
-    "right and blue where it gets darker; the second level edges; the third thin outlines.",
-)
+edges = {name: slide(photo, kernels[name]) for name in list(kernels)[2:]}
+axes = viz.images(edges, signed=True)
+viz.show(axes, alt="Left, upright edges in orange and blue; middle, level edges; right, outlines.")
 
 # %% [markdown] tags=["T04"]
 # Orange is positive, blue negative, white zero. The left–right Sobel kernel subtracts what
@@ -192,11 +181,8 @@ sobel = kernels["Sobel, left–right"]
 wrong = {"right": sobel, "turned by 180°": sobel[::-1, ::-1], "rows and columns swapped": sobel.T}
 results = {name: slide(photo, kernel) for name, kernel in wrong.items()}
 print("turned is minus right:", np.array_equal(results["turned by 180°"], -results["right"]))
-viz.show(
-    viz.images(results, signed=True),
-    alt="The left-right edges three times: right; turned, with orange and blue exchanged; and "
-    "swapped, which shows level edges instead of upright ones.",
-)
+axes = viz.images(results, signed=True)
+viz.show(axes, alt="Edges: right; turned, with the colors exchanged; swapped, with level edges.")
 
 # %% [markdown]
 # A turned Sobel kernel looks fine at first glance: the edges are all there, with the wrong
@@ -241,15 +227,12 @@ convolution_explorer(bright_corner, kernels, kernel="Sobel, left–right", posit
 kernel = np.array([2.0, 1, -1]).reshape(1, 3, 1, 1)  # (FH, FW, C, K)
 one_at_a_time = np.eye(9).reshape(9, 1, 9, 1)  # (N, H, W, C)
 wires = ops.conv_forward(one_at_a_time, kernel, np.zeros(1))[0][:, 0, :, 0]
+print(wires.shape, np.count_nonzero(wires), "of", wires.size)
 axes = viz.row(3, height=2.9, ratios=[7, 9, 9])
-viz.numbers(wires, axes[0], title=f"{np.count_nonzero(wires)} of {wires.size}")
+viz.numbers(wires, axes[0], title="weights")
 viz.who_sees_whom(wires, ax=axes[1], title="convolution")
 viz.who_sees_whom(np.ones((9, 7)), ax=axes[2], title="fully connected")
-viz.show(
-    axes,
-    alt="Left, a table with 21 of 63 weights not zero: the same three numbers on a diagonal band, zeros elsewhere. "
-    "Middle, each output joined to three inputs. Right, each output joined to all nine.",
-)
+viz.show(axes, alt="A band of weights; outputs joined to three inputs; outputs joined to all nine.")
 
 # %% [markdown] tags=["T05"]
 # So a convolution *is* a matrix product, with a matrix that is nearly empty (**sparse**) and
@@ -297,11 +280,7 @@ for depth in range(1, 4):
 axes = viz.row(2, height=2.7, ratios=[7, 15])
 viz.receptive_field_tower([(3, 1)] * 3, axes[0]).set_title("stride 1")
 viz.receptive_field_tower([(3, 2)] * 3, axes[1]).set_title("stride 2")
-viz.show(
-    axes,
-    alt="Two towers of three layers with a window of 3. With stride 1 the top unit sees 3, 5, then "
-    "7 pixels; with stride 2 the field widens much faster, to 15 pixels.",
-)
+viz.show(axes, alt="Three layers with a window of 3 see 7 pixels; with stride 2 they see 15.")
 
 # %%
 for stride in (1, 2):
@@ -338,9 +317,9 @@ for pad in (0, 1):
 # ### Where it breaks: borders
 #
 # The columns that differ on the left see both the photograph and the zeros that came in
-# behind it. (Further left there are zeros only, either way.) With padding, the last column on the right differs too: it used to see its right
-# neighbor, and now sees the frame of zeros, which does not move along. So a padded network can
-# tell where the border is.
+# behind it. (Further left there are zeros only, either way.) With padding, the last column on
+# the right differs too: it used to see its right neighbor, and now sees the frame of zeros,
+# which does not move along. So a padded network can tell where the border is.
 #
 # ### Where it breaks: stride 2
 #
