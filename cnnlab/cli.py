@@ -89,3 +89,120 @@ def build(names, check):
                 click.echo(f"wrote {path}")
     except PaperError as error:
         raise click.ClickException(str(error)) from None
+
+
+@main.command()
+@click.option("--model", "model_name", default="convnet", show_default=True, help="Which network.")
+@click.option(
+    "--data", "data_name", default="fashion-mnist-small", show_default=True, help="Which images."
+)
+@click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(min=0),
+    default=0.05,
+    show_default=True,
+    help="At the start; it falls to 0 along a cosine.",
+)
+@click.option(
+    "--momentum", type=click.FloatRange(0, 1, max_open=True), default=0.9, show_default=True
+)
+@click.option("--weight-decay", type=click.FloatRange(min=0), default=5e-4, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the results.  [default: runs/MODEL]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@click.option("--quiet", is_flag=True, help="No progress, no table.")
+def train(model_name, data_name, epochs, batch_size, seed, out, as_json, quiet, **rates):
+    """Train a network and measure it on images it has not seen.
+
+    Writes curve.png, confusion.png, model.npz and result.json. Ctrl+C ends the training
+    early, writes what there is and ends with code 130.
+    """
+    import numpy as np
+
+    from cnnlab import data, zoo
+    from cnnlab.optim import SGD, cosine
+    from cnnlab.train import Trainer, TrainingDiverged
+
+    rng = np.random.default_rng(seed)
+    try:
+        images, test = data.load(data_name)
+        model = zoo.build(model_name, images.image_shape, images.n_classes, rng=rng)
+    except data.UnknownDatasetError as error:
+        raise click.BadParameter(str(error), param_hint="--data") from None
+    except zoo.UnknownModelError as error:
+        raise click.BadParameter(str(error), param_hint="--model") from None
+    out = out or Path("runs") / model_name
+    try:
+        # Before the training: a folder that cannot be made should not cost minutes.
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.BadParameter(str(error), param_hint="--out") from None
+    if not quiet:
+        click.echo(f"{images}\n{model.summary()}", err=as_json)
+
+    trainer = Trainer(
+        model,
+        SGD(model, **rates),
+        preprocess=data.Standardize.fit(images.images),
+        batch_size=batch_size,
+        rng=rng,
+        augment=data.flip,
+        schedule=cosine,
+        progress=False if quiet else None,
+    )
+    try:
+        history = trainer.fit(images, epochs=epochs)
+    except TrainingDiverged as error:
+        raise click.ClickException(str(error)) from None
+    result = {
+        **{"model": model_name, "data": data_name, "seed": seed},
+        **{"epochs": epochs, "batch_size": batch_size, **rates},
+        **_write_results(out, trainer, history, test),
+    }
+    report = {**result, "history": history.as_dict()}
+    (out / "result.json").write_text(json.dumps(report, indent=1) + "\n")
+    if as_json:
+        click.echo(json.dumps(result))
+    else:
+        click.echo(
+            f"Test accuracy {result['test_accuracy']:.2%} after {result['epochs_trained']} epochs "
+            f"in {result['seconds']:.0f} s. Results in {out}."
+        )
+    sys.exit(130 if history.stopped else 0)
+
+
+def _write_results(out, trainer, history, test):
+    """Measure the network on the test images, write pictures and weights, return the numbers."""
+    from matplotlib.figure import Figure
+
+    from cnnlab import viz
+    from cnnlab.metrics import confusion_matrix
+    from cnnlab.train import evaluate
+
+    model = trainer.model
+    loss, accuracy = evaluate(model, test, trainer.preprocess)
+    predictions = model.predict(trainer.preprocess(test.images))
+    matrix = confusion_matrix(test.labels, predictions, test.n_classes)
+    # Figures without pyplot: no window, whatever the machine.
+    curve = Figure(figsize=(6, 3.4), layout="constrained")
+    viz.plot_history(history, curve.subplots())
+    curve.savefig(out / "curve.png", dpi=150)
+    confusion = Figure(figsize=(7, 7), layout="constrained")
+    viz.plot_confusion(matrix, test.class_names, confusion.subplots())
+    confusion.savefig(out / "confusion.png", dpi=150)
+    model.save(out / "model.npz")
+    return {
+        "parameters": model.parameter_count,
+        "test_loss": round(loss, 6),
+        "test_accuracy": round(accuracy, 6),
+        "seconds": round(sum(history.seconds), 2),
+        "epochs_trained": history.epochs,
+        "stopped": history.stopped,
+        "out": str(out),
+    }

@@ -78,7 +78,7 @@ class Trainer:
     preprocess : (N, H, W, C) uint8 → the network's input, such as a `Standardize`.
     batch_size : images per step.
     rng : orders the images, and draws the augmentation.
-    augment : (images uint8, rng) → images uint8, applied to training images only.
+    augment : (images uint8, rng=…) → images uint8, such as `data.flip`; for training images only.
     schedule : progress from 0 to 1 → the share of the optimizer's learning rate to use.
     progress : True shows a bar, False does not; by default a terminal gets one.
 
@@ -110,7 +110,7 @@ class Trainer:
         preprocess: Callable[[np.ndarray], np.ndarray],
         batch_size: int = 128,
         rng: np.random.Generator,
-        augment: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
+        augment: Callable[..., np.ndarray] | None = None,
         schedule: Callable[[float], float] | None = None,
         progress: bool | None = None,
     ):
@@ -192,7 +192,7 @@ class Trainer:
 
     def _step(self, images, labels, history):
         if self.augment is not None:
-            images = self.augment(images, self.rng)
+            images = self.augment(images, rng=self.rng)
         scores = self.model.forward(self.preprocess(images), training=True)
         loss, dscores = self.model.loss(scores, labels)
         history.step_losses.append(loss)

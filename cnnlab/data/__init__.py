@@ -6,7 +6,7 @@
 (3, 28, 28, 1)
 """
 
-from cnnlab.data.augment import flip, shift, shift_and_flip
+from cnnlab.data.augment import flip, shift
 from cnnlab.data.dataset import Dataset, batches, split
 from cnnlab.data.photo import photograph
 from cnnlab.data.preprocess import Standardize
@@ -22,6 +22,5 @@ __all__ = [
     "names",
     "photograph",
     "shift",
-    "shift_and_flip",
     "split",
 ]

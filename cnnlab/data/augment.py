@@ -61,15 +61,3 @@ def flip(images: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
     expect_rank("images", images, "N H W C")
     mirrored = rng.random(len(images)) < 0.5
     return np.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
-
-
-def shift_and_flip(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Both at once, as `Trainer(augment=…)` takes it: up to two pixels, and a mirror image.
-
-    Examples
-    --------
-    >>> images = np.ones((4, 28, 28, 1), np.uint8)
-    >>> shift_and_flip(images, np.random.default_rng(0)).shape
-    (4, 28, 28, 1)
-    """
-    return flip(shift(images, pixels=2, rng=rng), rng=rng)
