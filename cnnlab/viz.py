@@ -22,7 +22,7 @@ from PIL import Image as PillowImage
 from cnnlab import ops, shapes
 
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#A6548A"
-INK, FAINT, PAPER = "#222222", "#767676", "#FFFFFF"
+INK, FAINT, PAPER = "#111111", "#767676", "#FFFFFF"
 SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, PAPER, ORANGE])
 
 _STYLE = {
@@ -246,10 +246,10 @@ def images(pictures: dict, *, signed=(), height: float | None = None) -> list[Ax
     ['photograph', 'edges']
     """
     arrays = [np.asarray(array) for array in pictures.values()]
+    side = min(3, 7.6 / len(arrays))
     if height is None:
-        tallest = max(array.shape[0] / array.shape[1] for array in arrays)
-        height = min(3, 7.6 / len(arrays)) * tallest + 0.35
-    axes = row(len(arrays), height=height)
+        height = side * max(array.shape[0] / array.shape[1] for array in arrays) + 0.35
+    axes = row(len(arrays), width=side * len(arrays), height=height)
     for ax, (title, array) in zip(axes, pictures.items(), strict=True):
         image(array, ax, title=title, signed=signed is True or (signed and title in signed))
     return axes

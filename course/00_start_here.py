@@ -74,6 +74,8 @@ a @ b
 #
 # 1. multiply each pixel with the number of the kernel at the same place;
 # 2. add up all the products.
+#
+# (The memory of a page is called a kernel too. The two have nothing to do with each other.)
 
 # %%
 patch = np.array([[1.0, 2, 9], [1, 2, 9], [0, 1, 8]])
