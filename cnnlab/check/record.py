@@ -144,6 +144,8 @@ def _number(item):
 
 
 def _shape(shape) -> str:
+    if not isinstance(shape, list):
+        return "unknown"
     return f"({', '.join(str(side) for side in shape)}{',' if len(shape) == 1 else ''})"
 
 

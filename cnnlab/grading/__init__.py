@@ -1,5 +1,11 @@
 """Building the course's notebooks from their sources, and grading what learners hand in."""
 
-from cnnlab.grading.run import Report, grade
+import sys
+
+# The validator that nbformat brings compiles a grammar of web addresses, a second's work in each
+# process, for a format that notebooks do not use. It does without where the module is missing.
+sys.modules.setdefault("rfc3987_syntax", None)
+
+from cnnlab.grading.run import Report, grade  # noqa: E402
 
 __all__ = ["Report", "grade"]

@@ -161,7 +161,7 @@ def _run_pytest(path, name, root, seed, timeout) -> tuple[dict, str]:
         command += ["--cnnlab-paper", name, "--cnnlab-seed", str(seed)]
         command += ["--cnnlab-timeout", str(timeout), "--cnnlab-records", str(records)]
         command += ["-c", os.devnull, "--rootdir", folder, "--noconftest", "-q", "--tb=short"]
-        command += ["-p", "no:cacheprovider", "-p", "nbval.plugin", "-p", "cnnlab.grading.plugin"]
+        command += ["-p", "no:cacheprovider", "-p", "cnnlab.grading.plugin", "-p", "nbval.plugin"]
         environment = os.environ | {
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "CNNLAB_COURSE": str(root),

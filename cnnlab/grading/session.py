@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty
 
@@ -107,8 +109,12 @@ class GradedNotebook(IPyNbFile):
                 )
 
     def setup(self):
-        self.references = self._run_references()
-        self.kernel = self._start()
+        # The learner's kernel comes up meanwhile, but nothing runs in it before the
+        # reference's has ended.
+        with ThreadPoolExecutor(1) as aside:
+            coming = aside.submit(self._start)
+            self.references = self._run_references()
+            self.kernel = coming.result()
 
     def teardown(self):
         super().teardown()
@@ -216,7 +222,8 @@ class GradedCell(IPyNbCell):
             seconds = self.config.option.cnnlab_timeout
             return "timed out", f"No end after {seconds:g} seconds in {where}. An endless loop?"
         traceback = str(getattr(error, "inner_traceback", "") or error).strip()
-        return "error", f"Stopped in {where}: {traceback.splitlines()[-1] if traceback else error}"
+        last = re.sub(r"\x1b\[[0-9;]*m", "", traceback).splitlines()[-1:]
+        return "error", f"Stopped in {where}: {''.join(last)[:300]}"
 
     def _decide(self, failure: tuple[str, str] | None) -> None:
         item = next(item for item in self.parent.paper.items if item.id == self.question)

@@ -1,0 +1,393 @@
+"""The grader: fair to right answers, not to be fooled, and a fault costs its own question only."""
+
+import copy
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from click.testing import CliRunner
+
+from cnnlab.cli import main
+from cnnlab.grading import grade
+from cnnlab.grading.build import blank_of, read_source
+from cnnlab.grading.paper import Paper, PaperError, UnreadableError, mark, read_submission
+
+SOURCE = """# %% [markdown]
+# # A paper of three questions
+
+# %%
+import numpy as np
+
+SCALE = 1
+
+# %% question="s0.patch_response" points=10 minutes=1 difficulty=1
+def patch_response(patch, kernel):
+    # BEGIN SOLUTION
+    return float((patch * kernel).sum()) * SCALE
+    # END SOLUTION
+
+# %% check="s0.patch_response"
+from cnnlab.check import check
+
+check("s0.patch_response", patch_response)
+
+# %% question="a1.output_size" points=20 minutes=1 difficulty=1
+def output_size(size, kernel_size, *, stride=1, pad=0):
+    # BEGIN SOLUTION
+    room = size - kernel_size + 2 * pad
+    if room < 0 or room % stride:
+        raise ValueError("does not fit")
+    return room // stride + 1
+    # END SOLUTION
+
+# %% check="a1.output_size"
+from cnnlab.check import check
+
+check("a1.output_size", output_size)
+
+# %% question="a1.conv_loops" points=30 minutes=1 difficulty=1
+def conv_loops(x, w, b, *, stride=1, pad=0):
+    # BEGIN SOLUTION
+    OH = output_size(x.shape[1], w.shape[0], stride=stride, pad=pad)
+    OW = output_size(x.shape[2], w.shape[1], stride=stride, pad=pad)
+    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    out = np.zeros((len(x), OH, OW, len(b)))
+    for i in range(OH):
+        for j in range(OW):
+            top, left = i * stride, j * stride
+            window = padded[:, top : top + w.shape[0], left : left + w.shape[1]]
+            out[:, i, j] = np.tensordot(window, w, 3) + b
+    return out
+    # END SOLUTION
+
+# %% check="a1.conv_loops"
+from cnnlab.check import check
+
+check("a1.conv_loops", conv_loops)
+"""
+PATCH, SIZE, LOOPS = "s0.patch_response", "a1.output_size", "a1.conv_loops"
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A course of one paper, laid out like the real one."""
+    root = tmp_path_factory.mktemp("course")
+    (root / "paper.py").write_text(SOURCE, encoding="utf-8")
+    (root / "solutions").mkdir()
+    nbformat.write(read_source(root / "paper.py"), root / "solutions" / "paper.ipynb")
+    return root
+
+
+@pytest.fixture
+def hand_in(course, tmp_path):
+    """Write a submission with these answers (solved where none is given), grade it."""
+
+    def grade_it(answers=None, *, change=lambda notebook: None, name="paper.ipynb", **options):
+        notebook = nbformat.read(course / "solutions" / "paper.ipynb", as_version=4)
+        for cell in notebook.cells:
+            if mark(cell).get("role") == "answer":
+                cell.source = (answers or {}).get(mark(cell)["question"], cell.source)
+        change(notebook)
+        nbformat.write(notebook, tmp_path / name)
+        return grade(tmp_path / name, root=course, seed=7, **options)
+
+    return grade_it
+
+
+def outcome(report):
+    return {
+        question["id"]: (question["status"], question["points"]) for question in report.questions
+    }
+
+
+ALL_RIGHT = {PATCH: ("right", 10), SIZE: ("right", 20), LOOPS: ("right", 30)}
+
+
+def message(report, question):
+    return next(entry["message"] for entry in report.questions if entry["id"] == question)
+
+
+def test_the_solution_gets_full_marks(hand_in):
+    report = hand_in()
+    assert outcome(report) == ALL_RIGHT
+    assert (report.status, report.score, report.out_of) == ("graded", 60, 60)
+
+
+def test_a_blank_gets_nothing_and_is_called_not_attempted(course, tmp_path):
+    blank = blank_of(nbformat.read(course / "solutions" / "paper.ipynb", as_version=4))
+    nbformat.write(blank, tmp_path / "mine.ipynb")
+    report = grade(tmp_path / "mine.ipynb", root=course)
+    assert outcome(report) == dict.fromkeys((PATCH, SIZE, LOOPS), ("not attempted", 0))
+    assert (report.status, report.score) == ("graded", 0)
+
+
+def test_only_the_answer_cells_count(hand_in):
+    def vandalize(notebook):
+        notebook.cells = [c for c in notebook.cells if mark(c).get("role") != "check"]
+        notebook.cells[1].source = "SCALE = 100"
+        notebook.cells.reverse()
+        doubled = copy.deepcopy(next(c for c in notebook.cells if mark(c).get("question") == PATCH))
+        doubled.source, doubled.id = "patch_response = None", "doubled"
+        notebook.cells.append(doubled)
+        notebook.cells.insert(0, nbformat.v4.new_code_cell("import os; os._exit(1)"))
+
+    assert outcome(hand_in(change=vandalize)) == ALL_RIGHT
+
+
+def test_an_edited_check_cell_gains_nothing(hand_in):
+    def cheat(notebook):
+        for cell in notebook.cells:
+            if mark(cell).get("role") == "check":
+                cell.source = "print('Right.')"
+
+    wrong = {PATCH: "def patch_response(patch, kernel):\n    return 0.0"}
+    assert outcome(hand_in(wrong, change=cheat)) == ALL_RIGHT | {PATCH: ("wrong", 0)}
+
+
+def test_wrong_answers_are_named_and_give_no_reference_away(hand_in):
+    report = hand_in(
+        {
+            PATCH: "def patch_response(patch, kernel):\n    return patch.sum()",
+            SIZE: "def output_size(size, kernel_size, *, stride=1, pad=0):\n"
+            "    return (size - kernel_size + 2 * pad) // stride + 1",
+        }
+    )
+    assert outcome(report)[PATCH] == ("wrong", 0)
+    assert outcome(report)[SIZE] == ("wrong", 0)
+    assert "The kernel is not used" in message(report, PATCH)
+    assert "Rounded down where the window does not fit" in message(report, SIZE)
+    assert "got" not in message(report, PATCH)
+
+
+def test_a_dead_kernel_an_endless_loop_and_an_exception_cost_their_own_question(hand_in):
+    report = hand_in(
+        {
+            PATCH: "import os\ndef patch_response(patch, kernel):\n    os._exit(1)",
+            SIZE: "def output_size(size, kernel_size, *, stride=1, pad=0):\n    while True: pass",
+            LOOPS: "scale = 1 / 0",
+        },
+        timeout=3,
+    )
+    assert outcome(report) == {
+        PATCH: ("kernel died", 0),
+        SIZE: ("timed out", 0),
+        LOOPS: ("error", 0),
+    }
+    assert "No end after 3 seconds" in message(report, SIZE)
+    assert "ZeroDivisionError" in message(report, LOOPS)
+    assert report.status == "graded"
+
+
+def test_what_comes_after_a_dead_kernel_still_counts(hand_in):
+    # SIZE was answered before the death, LOOPS needs it after: it must have been run again.
+    swapped = {PATCH: "import os\nos._exit(1)"}
+    assert outcome(hand_in(swapped)) == ALL_RIGHT | {PATCH: ("kernel died", 0)}
+
+
+def test_a_loop_that_cannot_be_interrupted_costs_its_own_question(hand_in):
+    stubborn = (
+        "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "def patch_response(patch, kernel):\n"
+        "    while True:\n        try:\n            while True: pass\n"
+        "        except BaseException: pass"
+    )
+    report = hand_in({PATCH: stubborn}, timeout=3)
+    assert outcome(report) == ALL_RIGHT | {PATCH: ("timed out", 0)}
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("def patch_response(patch, kernel:\n    return 1", "SyntaxError"),
+        ("import sys\nsys.exit(0)", "answer cell: SystemExit: 0"),
+        (
+            "def patch_response(patch, kernel):\n    return patch_response(patch, kernel)",
+            "Recursion",
+        ),
+        ("def patch_respons(patch, kernel):\n    return 1", "'patch_response' is not defined"),
+        ("def patch_response(patch, kernel):\n    raise SystemExit", "SystemExit"),
+    ],
+    ids=["syntax", "sys.exit", "recursion", "misspelt", "SystemExit inside"],
+)
+def test_broken_answers_are_reported_in_words(hand_in, source, words):
+    report = hand_in({PATCH: source})
+    status, points = outcome(report)[PATCH]
+    assert status in ("error", "wrong")
+    assert points == 0
+    assert words in message(report, PATCH)
+    assert outcome(report)[LOOPS] == ("right", 30)
+
+
+def test_harmless_habits_of_right_answers_cost_nothing(hand_in):
+    answers = {
+        PATCH: "import sys, warnings\nprint('here')\ndef patch_response(patch, kernel):\n"
+        "    print('patch', patch)\n    warnings.warn('careful')\n    print('!', file=sys.stderr)\n"
+        "    return (patch.astype(np.float32) * kernel.astype(np.float32)).sum() - 0.0\n"
+        "patch_response(np.ones((2, 2)), np.ones((2, 2)))",
+    }
+    assert outcome(hand_in(answers)) == ALL_RIGHT
+
+
+FORGERIES = {
+    "a record of its own": """
+from IPython.display import display
+display({"application/vnd.cnnlab.check+json": {"question": "s0.patch_response",
+         "status": "right", "cases": []}}, raw=True)
+def patch_response(patch, kernel):
+    return 0.0
+""",
+    "two records": """
+from IPython.display import display
+def patch_response(patch, kernel):
+    display({"application/vnd.cnnlab.check+json": {"status": "right"}}, raw=True)
+    return 0.0
+""",
+    "check replaced": """
+import cnnlab.check
+cnnlab.check.check = lambda *args: print("Right.")
+def patch_response(patch, kernel):
+    return 0.0
+""",
+    "verdict replaced": """
+import cnnlab.check, cnnlab.check.verdict
+right = cnnlab.check.verdict.Verdict("right", "Right.")
+cnnlab.check.judge = cnnlab.check.verdict.judge = lambda *args: right
+def patch_response(patch, kernel):
+    return 0.0
+""",
+    "numbers of another seed": """
+def patch_response(patch, kernel):
+    return {(3, 3): -2.5, (5, 5): 1.0, (2, 4): 0.5}[patch.shape]
+""",
+    "comparison always true": """
+import numpy as np
+np.isclose = lambda a, b, **options: np.ones(np.shape(a), bool)
+np.allclose = lambda *args, **options: True
+def patch_response(patch, kernel):
+    return 0.0
+""",
+}
+
+
+@pytest.mark.parametrize("source", FORGERIES.values(), ids=FORGERIES)
+def test_a_forged_verdict_gains_nothing(hand_in, source):
+    report = hand_in({PATCH: source})
+    status, points = outcome(report)[PATCH]
+    assert (status, points) == ("wrong", 0)
+    assert report.score <= 50
+
+
+def test_nothing_beside_the_submission_configures_the_grader(hand_in, tmp_path):
+    (tmp_path / "conftest.py").write_text("raise RuntimeError('loaded')")
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --collect-only\n")
+    (tmp_path / "numpy.py").write_text("raise RuntimeError('shadowed')")
+    assert outcome(hand_in()) == ALL_RIGHT
+
+
+def test_a_renamed_submission_says_itself_what_it_answers(hand_in):
+    assert outcome(hand_in(name="my homework (final) é.txt")) == ALL_RIGHT
+
+
+UNREADABLE = {
+    "broken JSON": (b'{"cells": [', "broken JSON"),
+    "empty": (b" \n", "empty"),
+    "not UTF-8": (b"\xff\xfe{}", "not UTF-8"),
+    "a list": (b"[1, 2]", "no nbformat"),
+    "no cells": (
+        b'{"nbformat": 4, "nbformat_minor": 5, "cells": 3, "metadata": {}}',
+        "not a valid",
+    ),
+    "deep": (b"[" * 100_000, "broken JSON"),
+}
+
+
+@pytest.mark.parametrize(("content", "words"), UNREADABLE.values(), ids=UNREADABLE)
+def test_a_file_that_is_no_notebook_is_unreadable_not_zero(course, tmp_path, content, words):
+    path = tmp_path / "paper.ipynb"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableError, match=words):
+        read_submission(path)
+    report = grade(path, root=course)
+    assert (report.status, report.score, report.questions) == ("unreadable", None, [])
+    assert words in str(report)
+
+
+def test_odd_cells_are_left_behind(course, tmp_path):
+    notebook = json.loads((course / "solutions" / "paper.ipynb").read_text(encoding="utf-8"))
+    odd = [3, None, {}, {"cell_type": "code", "metadata": 3, "source": 4}]
+    notebook["cells"] += [{"cell_type": "code", "metadata": {"cnnlab": 7, "tags": 5}, "source": ""}]
+    path = tmp_path / "paper.ipynb"
+    path.write_text(json.dumps(notebook | {"cells": notebook["cells"]}), encoding="utf-8")
+    assert len(read_submission(path).cells) == len(notebook["cells"])
+    path.write_text(json.dumps(notebook | {"cells": odd}), encoding="utf-8")
+    assert grade(path, root=course).status in ("unreadable", "graded")
+
+
+def test_an_unknown_assignment_lists_the_known_ones(course, tmp_path):
+    shutil.copy(course / "solutions" / "paper.ipynb", tmp_path)
+    with pytest.raises(PaperError, match=r"called 'a9'; there are: paper"):
+        grade(tmp_path / "paper.ipynb", assignment="a9", root=course)
+
+
+def test_a_paper_says_what_it_is_worth(course):
+    paper = Paper("paper", nbformat.read(course / "solutions" / "paper.ipynb", as_version=4))
+    assert paper.out_of == 60
+    assert "NotImplementedError" in paper.stub(SIZE)
+    with pytest.raises(PaperError, match=r"no question 'a9\.none'"):
+        paper.stub("a9.none")
+
+
+@pytest.fixture
+def command(course, monkeypatch):
+    monkeypatch.setenv("CNNLAB_COURSE", str(course))
+    return lambda *words: CliRunner().invoke(main, ["grade", *map(str, words)])
+
+
+def test_the_command_prints_points_and_total(command, course):
+    done = command(course / "solutions" / "paper.ipynb", "--seed", 1)
+    assert done.exit_code == 0
+    assert [line.split() for line in done.stdout.splitlines()[1:]] == [
+        [PATCH, "10", "/", "10", "right"],
+        [SIZE, "20", "/", "20", "right"],
+        [LOOPS, "30", "/", "30", "right"],
+        ["total", "60", "/", "60"],
+    ]
+
+
+def test_the_command_prints_one_line_of_json(command, course):
+    done = command(course / "solutions" / "paper.ipynb", "--seed", 1, "--json")
+    (line,) = done.stdout.splitlines()
+    found = json.loads(line)
+    assert (found["score"], found["out_of"], found["seed"]) == (60, 60, 1)
+    assert found["questions"][0] == {
+        "id": PATCH,
+        "status": "right",
+        "points": 10,
+        "out_of": 10,
+        "message": "Right. All 3 cases agree.",
+    }
+
+
+def test_the_command_fails_where_nothing_could_be_graded(command, tmp_path):
+    done = command(tmp_path / "none.ipynb", "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["status"] == "missing"
+    (tmp_path / "broken.ipynb").write_text("{")
+    done = command(tmp_path / "broken.ipynb", "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["score"] is None
+
+
+def test_the_flag_of_pytest_grades_too(course, tmp_path):
+    path = course / "solutions" / "paper.ipynb"
+    command = [sys.executable, "-m", "pytest", "--cnnlab", "-q", str(path)]
+    environment = os.environ | {"CNNLAB_COURSE": str(course)}
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "7 passed" in done.stdout
