@@ -139,7 +139,11 @@ def check_gradients(
     rng : draws the upstream gradient.
     h : step of the differences.
     rtol, atol : relative and absolute tolerance.
-    options : passed on to `forward`.
+    options : passed on to `forward`. For one named like a parameter above, wrap `forward`.
+
+    Returns
+    -------
+    Report : one finding per argument, by its name in the signature of `forward`.
 
     Raises
     ------
@@ -185,7 +189,7 @@ def check_gradients(
             return float(np.sum((run(number, step)[0] - out) * dout))
 
         if not np.array_equal(passed[number], args[number], equal_nan=True):
-            return Finding(names[number], WRONG, "forward changed it in place")
+            return Finding(names[number], WRONG, "it was overwritten; work on a copy")
         shape = args[number].shape
         entries = list(np.ndindex(shape))
         return _compare(names[number], change, gradient, shape, entries, h, rtol, atol)

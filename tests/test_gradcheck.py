@@ -1,0 +1,727 @@
+import dataclasses
+import functools
+import re
+
+import numpy as np
+import pytest
+
+from cnnlab import ops
+from cnnlab.gradcheck import RIGHT, UNDECIDED, WRONG, check_gradients, check_model, numeric_gradient
+from cnnlab.layers import Affine, Conv, Flatten, MaxPool, ReLU
+from cnnlab.model import Sequential
+from cnnlab.ops import Op, reference
+from cnnlab.shapes import ShapeError, pair
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def check(forward, backward, *args, seed=1, **options):
+    return check_gradients(forward, backward, *args, rng=np.random.default_rng(seed), **options)
+
+
+def remembering(forward):
+    """The same function with a cache that holds all that a wrong backward function may want."""
+
+    @functools.wraps(forward)
+    def remembered(*args, **options):
+        out, cache = forward(*args, **options)
+        return out, (cache, out, args, options)
+
+    return remembered
+
+
+# Wrong versions that learners write. The first part of their cache is that of the right one.
+
+
+def taps(array, kernel_size, stride, out):
+    """For each place in the window, the view of the array that this place sees."""
+    (FH, FW), (SH, SW), (OH, OW) = pair(kernel_size), pair(stride), out.shape[1:3]
+    for u, v in np.ndindex(FH, FW):
+        yield (u, v), array[:, u : u + SH * OH : SH, v : v + SW * OW : SW]
+
+
+def conv_dx(dout, cache, *, stride=None, flip=False, add=True):
+    """The gradients of a convolution, with a dx that has gone wrong as asked for."""
+    right, _, (x, w, _), options = cache
+    P, S = options["pad"], options["stride"] if stride is None else stride
+    N, H, W, C = x.shape
+    dpadded = np.zeros((N, H + 2 * P, W + 2 * P, C))
+    for (u, v), view in taps(dpadded, w.shape[:2], S, dout):
+        part = dout @ (w[::-1, ::-1] if flip else w)[u, v].T
+        view[...] = view + part if add else part
+    return dpadded[:, P : P + H, P : P + W], *ops.conv_backward(dout, right)[1:]
+
+
+def conv_crops_to_minus_pad(dout, cache):
+    P = cache[3]["pad"]
+    dx, dw, db = ops.conv_backward(dout, cache[0])
+    return np.pad(dx, ((0, 0), (P, P), (P, P), (0, 0)))[:, P:-P, P:-P], dw, db
+
+
+def conv_crops_from_the_corner(dout, cache):
+    P = cache[3]["pad"]
+    dx, dw, db = ops.conv_backward(dout, cache[0])
+    return np.pad(dx, ((0, 0), (P, 0), (P, 0), (0, 0)))[:, :-P, :-P], dw, db
+
+
+def conv_assigns(dout, cache):
+    return conv_dx(dout, cache, add=False)
+
+
+def conv_flips_the_filter(dout, cache):
+    return conv_dx(dout, cache, flip=True)
+
+
+def conv_ignores_the_stride(dout, cache):
+    return conv_dx(dout, cache, stride=1)
+
+
+def conv_dw_divided_by_n(dout, cache):
+    dx, dw, db = ops.conv_backward(dout, cache[0])
+    return dx, dw / len(dout), db
+
+
+def conv_db_is_a_mean(dout, cache):
+    dx, dw, _ = ops.conv_backward(dout, cache[0])
+    return dx, dw, dout.mean(axis=(0, 1, 2))
+
+
+def conv_db_of_the_first_image(dout, cache):
+    dx, dw, _ = ops.conv_backward(dout, cache[0])
+    return dx, dw, dout[0].sum(axis=(0, 1))
+
+
+def pool_dx(dout, cache, share):
+    """A gradient of max pooling; share(pixels, maxima) is what each pixel gets of dout."""
+    _, out, (x,), options = cache
+    dx = np.zeros_like(x)
+    windows = options["kernel_size"], options["stride"], out
+    for (_, seen), (_, view) in zip(taps(x, *windows), taps(dx, *windows), strict=True):
+        view += dout * share(seen, out)
+    return dx
+
+
+def pool_assigns(dout, cache):
+    _, out, (x,), options = cache
+    dx = np.zeros_like(x)
+    windows = options["kernel_size"], options["stride"], out
+    for (_, seen), (_, view) in zip(taps(x, *windows), taps(dx, *windows), strict=True):
+        view[...] = np.where(seen == out, dout, view)
+    return dx
+
+
+def pool_pays_all_ties(dout, cache):
+    return pool_dx(dout, cache, lambda pixels, maxima: pixels == maxima)
+
+
+def pool_spreads_evenly(dout, cache):
+    share = 1 / np.prod(pair(cache[3]["kernel_size"]))
+    return pool_dx(dout, cache, lambda pixels, maxima: share)
+
+
+def affine_dw_divided_by_n(dout, cache):
+    dx, dw, db = ops.affine_backward(dout, cache[0])
+    return dx, dw / len(dout), db
+
+
+def affine_db_is_a_mean(dout, cache):
+    dx, dw, _ = ops.affine_backward(dout, cache[0])
+    return dx, dw, dout.mean(axis=0)
+
+
+def affine_swaps_dx_and_dw(dout, cache):
+    dx, dw, db = ops.affine_backward(dout, cache[0])
+    return dw, dx, db
+
+
+def affine_forgets_to_transpose(dout, cache):
+    _, dw, db = ops.affine_backward(dout, cache[0])
+    return dout @ cache[2][1], dw, db
+
+
+def relu_lets_everything_pass(dout, cache):
+    return dout
+
+
+def relu_looks_at_the_gradient(dout, cache):
+    return np.maximum(dout, 0)
+
+
+def relu_forgets_dout(dout, cache):
+    return (cache[1] > 0).astype(float)
+
+
+def softmax_not_divided_by_n(dout, cache):
+    _, _, (x, _), _ = cache
+    return ops.softmax_loss_backward(dout, cache[0]) * len(x)
+
+
+def softmax_without_minus_one(dout, cache):
+    _, _, (x, _), _ = cache
+    return ops.softmax(x) * dout / len(x)
+
+
+def softmax_ignores_dout(dout, cache):
+    return ops.softmax_loss_backward(1.0, cache[0])
+
+
+def softmax_upside_down(dout, cache):
+    return -ops.softmax_loss_backward(dout, cache[0])
+
+
+def conv(sizes=(2, 6, 7, 3, 5, 3, 4), stride=1, pad=0):
+    N, H, W, C, K, FH, FW = sizes
+    arguments = [normal(N, H, W, C), normal(FH, FW, C, K, seed=1), normal(K, seed=2)]
+    return ops.conv_forward, arguments, {"stride": stride, "pad": pad}
+
+
+def pool(x=None, kernel_size=3, stride=2):
+    x = normal(2, 5, 7, 3) if x is None else x
+    return ops.max_pool_forward, [x], {"kernel_size": kernel_size, "stride": stride}
+
+
+def affine(sizes=(2, 3, 4)):
+    N, D, M = sizes
+    return ops.affine_forward, [normal(N, D), normal(D, M, seed=1), normal(M, seed=2)], {}
+
+
+RELU = ops.relu_forward, [normal(4, 5)], {}
+LOSS = ops.softmax_loss_forward, [normal(4, 3), np.array([0, 2, 1, 1])], {}
+STRIDED = conv(sizes=(2, 7, 8, 3, 5, 3, 4), stride=2)
+TIES = pool(np.maximum(normal(2, 4, 6, 3) - 0.5, 0), kernel_size=2)
+ALL_TIED = pool(np.zeros((1, 2, 2, 1)), kernel_size=2)
+
+# The numbers are those of the project's table of mistakes.
+MISTAKES = [
+    pytest.param(conv_crops_to_minus_pad, conv(), "x", id="12-crop-to-minus-0"),
+    pytest.param(conv_crops_from_the_corner, conv(pad=1), "x", id="13-crop-shifted"),
+    pytest.param(conv_assigns, conv(), "x", id="14-conv-assigns"),
+    pytest.param(conv_assigns, conv(pad=1), "x", id="14-conv-assigns-padded"),
+    pytest.param(conv_flips_the_filter, conv(), "x", id="15-conv-flips"),
+    pytest.param(conv_ignores_the_stride, STRIDED, "x", id="16-conv-ignores-stride"),
+    pytest.param(conv_dw_divided_by_n, conv(), "w", id="17-conv-dw-by-n"),
+    pytest.param(affine_dw_divided_by_n, affine(), "w", id="17-affine-dw-by-n"),
+    pytest.param(conv_db_is_a_mean, conv(), "b", id="18-conv-db-mean"),
+    pytest.param(affine_db_is_a_mean, affine(), "b", id="18-affine-db-mean"),
+    pytest.param(conv_db_of_the_first_image, conv(), "b", id="conv-db-one-image"),
+    pytest.param(pool_assigns, pool(), "x", id="19-pool-assigns"),
+    pytest.param(pool_pays_all_ties, TIES, "x", id="20-pool-ties-after-relu"),
+    pytest.param(pool_pays_all_ties, ALL_TIED, "x", id="20-pool-all-tied"),
+    pytest.param(pool_spreads_evenly, pool(), "x", id="21-pool-spreads"),
+    pytest.param(affine_swaps_dx_and_dw, affine((3, 3, 3)), "x", id="affine-swaps"),
+    pytest.param(affine_forgets_to_transpose, affine((2, 3, 3)), "x", id="affine-transpose"),
+    pytest.param(relu_lets_everything_pass, RELU, "x", id="relu-passes-all"),
+    pytest.param(relu_looks_at_the_gradient, RELU, "x", id="relu-of-the-gradient"),
+    pytest.param(relu_forgets_dout, RELU, "x", id="relu-forgets-dout"),
+    pytest.param(softmax_not_divided_by_n, LOSS, "x", id="40-softmax-not-by-n"),
+    pytest.param(softmax_without_minus_one, LOSS, "x", id="41-softmax-minus-one"),
+    pytest.param(softmax_ignores_dout, LOSS, "x", id="softmax-ignores-dout"),
+    pytest.param(softmax_upside_down, LOSS, "x", id="softmax-sign"),
+]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("wrong", "setting", "name"), MISTAKES)
+def test_a_wrong_backward_is_wrong_in_the_gradient_that_is_wrong(wrong, setting, name, seed):
+    forward, arguments, options = setting
+    report = check(remembering(forward), wrong, *arguments, seed=seed, **options)
+    assert not report.ok
+    assert report.verdict == WRONG
+    assert report[name].verdict == WRONG
+
+
+def test_the_wrong_versions_are_wrong_only_where_meant():
+    # Without their mistake the two builders are right: what fails above is the mistake.
+    for setting in (conv(), conv(pad=1), STRIDED):
+        forward, arguments, options = setting
+        assert check(remembering(forward), conv_dx, *arguments, **options).ok
+    forward, arguments, options = pool()
+    assert check(remembering(forward), pool_pays_all_ties, *arguments, **options).ok
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    ("setting", "backward"),
+    [
+        pytest.param(conv(), ops.conv_backward, id="conv"),
+        pytest.param(STRIDED, ops.conv_backward, id="conv-strided"),
+        pytest.param(pool(), ops.max_pool_backward, id="pool"),
+        pytest.param(affine(), ops.affine_backward, id="affine"),
+        pytest.param(RELU, ops.relu_backward, id="relu"),
+        pytest.param(LOSS, ops.softmax_loss_backward, id="loss"),
+    ],
+)
+def test_the_right_backward_is_right_at_every_point(setting, backward, seed):
+    forward, arguments, options = setting
+    moved = [a + normal(*a.shape, seed=seed) if a.dtype == float else a for a in arguments]
+    report = check(forward, backward, *moved, seed=seed, **options)
+    assert report.ok, str(report)
+
+
+# Kinks.
+
+
+def test_zero_is_a_kink_of_relu():
+    report = check(ops.relu_forward, ops.relu_backward, np.array([1.0, 0.0, -1.0, 2.0, 0.0]))
+    assert report.verdict == UNDECIDED
+    assert not report.ok
+    assert "2 of 5 entries lie on a kink, the first at (1,)" in report["x"].text
+
+
+@pytest.mark.parametrize("distance", [1e-7, 5e-7, 8e-7, 9.5e-7, 1e-6, 5e-6, 9e-6, -3e-7, -5e-6])
+def test_a_kink_within_the_step_is_never_called_wrong(distance):
+    report = check(ops.relu_forward, ops.relu_backward, np.array([distance, 1.0]))
+    assert report.verdict == UNDECIDED
+
+
+@pytest.mark.parametrize("distance", [2e-5, -2e-5])
+def test_a_kink_beyond_the_step_does_not_matter(distance):
+    assert check(ops.relu_forward, ops.relu_backward, np.array([distance, 1.0])).ok
+
+
+@pytest.mark.parametrize("at_zero", [-0.5, 1.5, 100.0])
+def test_a_gradient_outside_both_slopes_of_a_kink_is_wrong(at_zero):
+    def backward(dout, cache):
+        return dout * np.where(cache[2][0] == 0, at_zero, cache[2][0] > 0)
+
+    report = check(remembering(ops.relu_forward), backward, np.array([1.0, 0.0, -1.0]))
+    assert report.verdict == WRONG
+    assert report["x"].worst == (1,)
+
+
+@pytest.mark.parametrize("at_zero", [0.0, 0.3, 0.5, 1.0])
+def test_any_gradient_between_both_slopes_cannot_be_judged(at_zero):
+    def backward(dout, cache):
+        return dout * np.where(cache[2][0] == 0, at_zero, cache[2][0] > 0)
+
+    report = check(remembering(ops.relu_forward), backward, np.array([1.0, 0.0, -1.0]))
+    assert report.verdict == UNDECIDED
+
+
+def test_a_mistake_beside_a_kink_is_still_found():
+    def backward(dout, cache):
+        return dout * (cache[2][0] > -0.5)
+
+    x = np.array([1.0, 0.0, -0.2, -1.0])
+    report = check(remembering(ops.relu_forward), backward, x)
+    assert report.verdict == WRONG
+    assert report["x"].worst == (2,)
+
+
+@pytest.mark.parametrize("setting", [TIES, ALL_TIED], ids=["after-relu", "all-tied"])
+def test_whom_a_tie_pays_cannot_be_judged(setting):
+    forward, arguments, options = setting
+    report = check(forward, ops.max_pool_backward, *arguments, **options)
+    assert report.verdict == UNDECIDED
+    assert "lie on a kink" in report["x"].text
+
+
+def test_ties_must_add_up():
+    forward, arguments, options = ALL_TIED
+    report = check(remembering(forward), pool_pays_all_ties, *arguments, **options)
+    assert re.search(
+        r"4 of 4 entries lie on a kink, the first at \(0, 0, 0, 0\); their gradients must add up "
+        r"to (\S+), got (\S+)",
+        report["x"].text,
+    )
+
+
+def test_a_kink_in_a_curve_is_told_from_the_curve():
+    def forward(x):
+        return np.exp(x) + abs(x - 1), x
+
+    def backward(dout, x):
+        return dout * (np.exp(x) + np.sign(x - 1))
+
+    assert check(forward, backward, np.array([0.0, 2.0, 3.0])).ok
+    assert check(forward, backward, np.array([0.0, 1.0, 3.0])).verdict == UNDECIDED
+
+
+# Smooth functions, steep or curved.
+
+
+@pytest.mark.parametrize(
+    ("function", "derivative", "x"),
+    [
+        pytest.param(np.exp, np.exp, np.linspace(-5, 5, 7), id="exp"),
+        pytest.param(lambda x: 1 / x, lambda x: -1 / x**2, np.array([0.1, -2.0, 30.0]), id="1/x"),
+        pytest.param(lambda x: x**2, lambda x: 2 * x, np.array([0.0, 1e-4, 7.0]), id="parabola"),
+        pytest.param(np.sin, np.cos, np.array([0.0, np.pi / 2, 9.0]), id="sin"),
+        pytest.param(
+            lambda x: np.sin(50 * x), lambda x: 50 * np.cos(50 * x), normal(6), id="waves"
+        ),
+        pytest.param(lambda x: x**3 * 1e3, lambda x: 3e3 * x**2, normal(6), id="steep"),
+    ],
+)
+def test_curves(function, derivative, x):
+    def forward(x):
+        return function(x), x
+
+    assert check(forward, lambda dout, x: dout * derivative(x), x).ok
+    report = check(forward, lambda dout, x: dout * derivative(x) * (1 + 3e-5), x)
+    assert report.verdict == WRONG
+
+
+def test_one_small_error_in_many_entries_is_found_and_located():
+    def backward(dout, cache):
+        dx = dout.copy()
+        dx[3, 4, 5] += 1e-5
+        return dx
+
+    report = check(lambda x: (x + 0.0, None), backward, normal(6, 7, 8))
+    finding = report["x"]
+    assert finding.verdict == WRONG
+    assert finding.worst == (3, 4, 5)
+    assert finding.got - finding.expected == pytest.approx(1e-5, rel=1e-3)
+    assert finding.largest_error == pytest.approx(1e-5 / (abs(finding.got) + 0.01), rel=1e-3)
+    assert "1 of 336 entries differ" in finding.text
+
+
+def test_tolerances_are_what_they_say():
+    def off_by(share):
+        return check(lambda x: (2 * x, None), lambda dout, _: 2 * dout * (1 + share), np.ones(1))
+
+    assert off_by(9e-7).ok
+    assert off_by(1.2e-6).verdict == WRONG
+
+
+# What a backward function may hand back.
+
+
+@pytest.mark.parametrize(
+    ("gradients", "name", "text"),
+    [
+        pytest.param(None, "x", "backward returned no gradient for it", id="none"),
+        pytest.param(
+            (np.ones(3), None), "w", "backward returned no gradient for it", id="one-none"
+        ),
+        pytest.param(np.ones(3), "w", "backward returned no gradient for it", id="one-of-two"),
+        pytest.param((), "x", "backward returned no gradient for it", id="empty"),
+        pytest.param(
+            (np.ones(3), np.ones(3), np.ones(3)),
+            "backward",
+            "it returned 3 gradients for 2 arguments: x, w",
+            id="three-of-two",
+        ),
+        pytest.param(
+            (np.ones((3, 1)), np.ones(3)),
+            "x",
+            "its gradient must have its shape (3,), got (3, 1)",
+            id="shape",
+        ),
+        pytest.param((1.0, np.ones(3)), "x", "must have its shape (3,), got ()", id="scalar"),
+        pytest.param(
+            (np.array([1, np.nan, np.nan]), np.ones(3)),
+            "x",
+            "its gradient has 2 NaN or infinite entries, the first at (1,)",
+            id="nan",
+        ),
+        pytest.param(
+            (np.ones(3), np.array([1, 1, -np.inf])),
+            "w",
+            "its gradient has 1 NaN or infinite entries, the first at (2,)",
+            id="infinite",
+        ),
+        pytest.param(
+            ("abc", np.ones(3)), "x", "must be an array of real numbers, got <U3", id="text"
+        ),
+        pytest.param(
+            (np.ones(3) * 1j, np.ones(3)),
+            "x",
+            "must be an array of real numbers, got complex128",
+            id="complex",
+        ),
+        pytest.param(([[1.0], [1.0, 2.0]], 0), "x", "must be an array, got list", id="ragged"),
+    ],
+)
+def test_what_is_no_gradient_is_wrong_in_words(gradients, name, text):
+    report = check(
+        lambda x, w: (x * w, None), lambda dout, cache: gradients, np.ones(3), np.ones(3)
+    )
+    assert report.verdict == WRONG
+    assert report[name].verdict == WRONG
+    assert text in report[name].text
+    assert f"{name}: wrong, " in str(report)
+
+
+def test_the_input_must_stay_as_it_is():
+    def forward(x):
+        x *= 2
+        return x.copy(), None
+
+    report = check(forward, lambda dout, cache: 2 * dout, normal(4))
+    assert report["x"].verdict == WRONG
+    assert report["x"].text == "it was overwritten; work on a copy"
+
+
+def test_backward_may_overwrite_dout_and_the_output():
+    def forward(x):
+        out = np.maximum(x, 0)
+        return out, out
+
+    def backward(dout, out):
+        dout[out <= 0] = 0
+        out[:] = 99
+        return dout
+
+    assert check(forward, backward, normal(4, 5)).ok
+
+
+# Where nothing can be said.
+
+
+def test_a_gradient_that_is_zero_everywhere_proves_nothing():
+    report = check(ops.relu_forward, ops.relu_backward, -np.ones(4))
+    assert report.verdict == UNDECIDED
+    assert report["x"].text == "the gradient is zero everywhere here"
+    # A gradient where there should be none is wrong all the same.
+    assert check(ops.relu_forward, lambda dout, _: dout, -np.ones(4)).verdict == WRONG
+
+
+def test_an_empty_array_proves_nothing():
+    report = check(ops.relu_forward, ops.relu_backward, np.ones((0, 3)))
+    assert report.verdict == UNDECIDED
+    assert report["x"].text == "it is empty: shape (0, 3)"
+
+
+def test_chance_in_forward_is_noticed():
+    rng = np.random.default_rng(0)
+    report = check(lambda x: (x + rng.normal(size=x.shape), None), lambda dout, _: dout, np.ones(3))
+    assert report.verdict == UNDECIDED
+    assert "different output for the same input" in report["x"].text
+
+
+def test_chance_with_a_fixed_seed_is_no_obstacle():
+    def dropout(x):
+        mask = np.random.default_rng(0).random(x.shape) < 0.5
+        return x * mask, mask
+
+    assert check(dropout, lambda dout, mask: dout * mask, normal(8)).ok
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf], ids=str)
+def test_an_output_that_is_not_finite_proves_nothing(value):
+    report = check(ops.relu_forward, ops.relu_backward, np.array([1.0, value]))
+    assert report.verdict == UNDECIDED
+    assert report["x"].text == "the output of forward is not finite"
+
+
+def test_an_output_that_is_not_finite_nearby_proves_nothing():
+    def forward(x):
+        return np.where(x >= 0, x, np.nan), None
+
+    report = check(forward, lambda dout, _: dout, np.zeros(1))
+    assert report.verdict == UNDECIDED
+    assert report["x"].text == "forward is not finite near this point"
+
+
+def test_float32_is_too_coarse():
+    report = check(lambda x: (x.astype(np.float32), None), lambda dout, _: dout, np.ones(3))
+    assert report.verdict == UNDECIDED
+    assert "forward answers in float32, too coarse for differences" in report["x"].text
+
+
+# Arguments and options.
+
+
+def test_float32_arguments_are_checked_in_float64_and_left_alone():
+    seen = set()
+
+    def forward(x, w):
+        seen.update([x.dtype, w.dtype])
+        return x * w, (x, w)
+
+    def backward(dout, cache):
+        return dout * cache[1], dout * cache[0]
+
+    x, w = normal(3).astype(np.float32), normal(3, seed=1)
+    before = x.copy(), w.copy()
+    report = check(forward, backward, x, w)
+    assert report.ok
+    assert seen == {np.dtype("float64")}
+    assert np.array_equal(x, before[0])
+    assert np.array_equal(w, before[1])
+
+
+def test_only_floating_point_arrays_want_a_gradient():
+    def forward(x, label, w, *, power):
+        return x**power * w + label.sum(), (x, w, power)
+
+    def backward(dout, cache):
+        x, w, power = cache
+        return dout * power * x ** (power - 1) * w, (dout * x**power).sum()
+
+    report = check(forward, backward, np.arange(1.0, 4), np.arange(2), np.array(2.5), power=3)
+    assert report.ok, str(report)
+    assert [finding.name for finding in report.findings] == ["x", "w"]
+
+
+def test_the_upstream_gradient_is_random_and_never_small():
+    seen = []
+
+    def backward(dout, cache):
+        seen.append(dout)
+        return dout
+
+    for seed in (0, 0, 1):
+        check(lambda x: (x + 0.0, None), backward, normal(300), seed=seed)
+    assert np.array_equal(seen[0], seen[1])
+    assert not np.array_equal(seen[0], seen[2])
+    assert len(np.unique(seen[0])) == 300
+    assert 0.5 <= abs(seen[0]).min() <= abs(seen[0]).max() <= 2
+    assert 100 < (seen[0] > 0).sum() < 200
+
+
+def test_a_function_without_named_arguments():
+    report = check(lambda *arrays: (arrays[0] * 2, None), lambda dout, _: 2 * dout, np.ones(2))
+    assert report.findings[0].verdict == RIGHT
+
+
+def test_a_report_reads_well():
+    report = check(ops.affine_forward, affine_doubles_dw, *affine()[1])
+    lines = str(report).splitlines()
+    assert re.fullmatch(r"x: right, 6 entries agree to \d\.\de-\d\d", lines[0])
+    assert re.fullmatch(
+        r"w: wrong, expected -?[\d.]+, got -?[\d.]+ at \(\d, \d\); 12 of 12 entries differ",
+        lines[1],
+    )
+    assert re.fullmatch(r"b: right, 4 entries agree to \d\.\de-\d\d", lines[2])
+
+
+def affine_doubles_dw(dout, cache):
+    dx, dw, db = ops.affine_backward(dout, cache)
+    return dx, 2 * dw, db
+
+
+def test_forward_must_return_a_pair():
+    with pytest.raises(TypeError, match=r"return a pair \(out, cache\), got ndarray"):
+        check(lambda x: x, lambda dout, _: dout, np.ones(2))
+
+
+def test_there_must_be_something_to_check():
+    with pytest.raises(TypeError, match="none of the arguments is an array of floating-point"):
+        check(lambda y: (y, None), lambda dout, _: dout, np.arange(3))
+
+
+# The formula alone.
+
+
+def test_numeric_gradient_by_hand():
+    x = np.array([[1.0, -2.0], [0.5, 3.0]])
+    before = x.copy()
+    gradient = numeric_gradient(lambda x: (x**3).sum() + x[0, 0] * x[1, 1], x)
+    expected = 3 * x**2 + [[3, 0], [0, 1]]
+    np.testing.assert_allclose(gradient, expected, rtol=1e-8)
+    assert np.array_equal(x, before)
+
+
+def test_numeric_gradient_works_in_float64():
+    gradient = numeric_gradient(lambda x: np.sin(x).sum(), np.array([1, 2], np.float32))
+    assert gradient.dtype == np.float64
+    np.testing.assert_allclose(gradient, np.cos([1, 2]), rtol=1e-9)
+
+
+def test_numeric_gradient_is_exact_for_a_parabola_of_any_step():
+    gradient = numeric_gradient(lambda x: 3 * x**2, np.array(2.0), h=0.5)
+    assert gradient == pytest.approx(12, rel=1e-14)
+
+
+def test_numeric_gradient_needs_one_number():
+    with pytest.raises(ShapeError, match=r"f must return one number, got shape \(3,\)"):
+        numeric_gradient(lambda x: x, np.ones(3))
+
+
+# A whole network.
+
+
+def network(dtype=np.float64, table=reference):
+    rng = np.random.default_rng(0)
+    layers = [Conv(3, 3, pad=1), ReLU(), MaxPool(2), Flatten(), Affine(4)]
+    model = Sequential(layers, (6, 4, 2), rng=rng, dtype=dtype, ops=table)
+    for name, parameter in model.parameters().items():
+        if name.endswith(".b"):
+            parameter[...] = rng.normal(size=parameter.shape) / 10
+    return model
+
+
+def batch():
+    return normal(5, 6, 4, 2, seed=3), np.array([0, 3, 1, 2, 3])
+
+
+def pool_spreads_by_two(dout, cache):
+    return dout.repeat(2, axis=1).repeat(2, axis=2) / 4
+
+
+def with_op(name, backward):
+    """The table with one backward function replaced."""
+    return dataclasses.replace(
+        reference, **{name: Op(remembering(getattr(reference, name).forward), backward)}
+    )
+
+
+def test_a_network_of_right_layers_is_right():
+    model = network()
+    before = {name: parameter.copy() for name, parameter in model.parameters().items()}
+    report = check_model(model, *batch(), rng=np.random.default_rng(1), samples=None)
+    assert report.ok, str(report)
+    assert [finding.name for finding in report.findings] == list(before)
+    assert "54 entries agree" in report["0.conv.w"].text
+    for name, parameter in model.parameters().items():
+        assert np.array_equal(parameter, before[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "backward", "wrong"),
+    [
+        pytest.param("conv", conv_dw_divided_by_n, {"0.conv.w"}, id="conv-dw"),
+        pytest.param("affine", affine_db_is_a_mean, {"4.affine.b"}, id="affine-db"),
+        pytest.param("relu", relu_lets_everything_pass, {"0.conv.w", "0.conv.b"}, id="relu"),
+        pytest.param("max_pool", pool_spreads_by_two, {"0.conv.w", "0.conv.b"}, id="pool"),
+    ],
+)
+def test_a_wrong_layer_shows_in_the_parameters_before_it(name, backward, wrong):
+    model = network(table=with_op(name, backward))
+    report = check_model(model, *batch(), rng=np.random.default_rng(1))
+    assert {finding.name for finding in report.findings if finding.verdict == WRONG} == wrong
+
+
+def test_only_a_sample_of_the_entries_is_compared():
+    report = check_model(network(), *batch(), rng=np.random.default_rng(1), samples=5)
+    assert [re.match(r"\d+", finding.text)[0] for finding in report.findings] == [
+        "5",
+        "3",
+        "5",
+        "4",
+    ]
+
+
+def test_black_images_and_zero_biases_sit_on_the_kink_of_relu():
+    model = network()
+    model.parameters()["0.conv.b"][...] = 0
+    x, y = batch()
+    x[:, :3] = 0
+    report = check_model(model, x, y, rng=np.random.default_rng(1))
+    assert report["0.conv.b"].verdict == UNDECIDED
+    assert report["4.affine.w"].verdict == RIGHT
+
+
+def test_a_missing_gradient_is_wrong():
+    model = network()
+    whole = model.loss_and_gradients
+
+    def without_one(x, y):
+        loss, gradients = whole(x, y)
+        del gradients["0.conv.b"]
+        return loss, gradients
+
+    model.loss_and_gradients = without_one
+    report = check_model(model, *batch(), rng=np.random.default_rng(1))
+    assert report["0.conv.b"].verdict == WRONG
+    assert report["0.conv.b"].text == "backward returned no gradient for it"
+
+
+def test_a_network_in_float32_is_refused():
+    with pytest.raises(TypeError, match=r"got float32 in 0\.conv\.w: build .* dtype=np\.float64"):
+        check_model(network(np.float32), *batch(), rng=np.random.default_rng(1))
