@@ -67,18 +67,20 @@ class ConvolutionExplorer(ipywidgets.VBox):
         self.image = _matrix("image", image, 12)
         self.kernels = {name: _matrix(name, kernel, 5) for name, kernel in kernels.items()}
         self.output, self.message = None, ""
-        look = {"style": {"description_width": "5em"}, "layout": {"width": "22em"}}
-        names = list(kernels)
-        self.kernel = ipywidgets.Dropdown(
-            options=names, value=kernel or names[0], description="kernel", **look
-        )
-        self.position = ipywidgets.IntSlider(0, 0, 0, description="position", **look)
-        self.stride = ipywidgets.IntSlider(stride, 1, 4, description="stride", **look)
-        self.pad = ipywidgets.IntSlider(pad, 0, _MOST_PAD, description="padding", **look)
+        look = {"style": {"description_width": "5em"}, "layout": {"width": "18em"}}
+        names, strides, pads = list(kernels), range(1, 5), range(_MOST_PAD + 1)
+        self.kernel = _choice("kernel", names, kernel or names[0], look)
+        self.stride = _choice("stride", strides, stride, look)
+        self.pad = _choice("padding", pads, pad, look)
+        self.position = ipywidgets.BoundedIntText(description="position", **look)
+        # Screen readers get no label from a slider: the number beside it has one.
+        self._slider = ipywidgets.IntSlider(readout=False, layout={"width": "16em"})
+        ipywidgets.link((self.position, "value"), (self._slider, "value"))
         self._picture = ipywidgets.HTML()
-        controls = [self.kernel, self.position, self.stride, self.pad]
+        rows = [[self.kernel, self.stride, self.pad], [self.position, self._slider]]
         wrap = ipywidgets.Layout(flex_flow="row wrap")
-        super().__init__([ipywidgets.Box(controls, layout=wrap), self._picture])
+        boxes = [ipywidgets.Box(controls, layout=wrap) for controls in rows]
+        super().__init__([*boxes, self._picture])
         for control in (self.kernel, self.stride, self.pad):
             control.observe(self._compute, "value")
         self.position.observe(self._draw, "value")
@@ -125,9 +127,10 @@ class ConvolutionExplorer(ipywidgets.VBox):
             self.output, self.message = out[0, :, :, 0], ""
         except ShapeError as error:
             self.output, self.message = None, str(error)
-        self.position.disabled = self.output is None
-        if self.output is not None:
-            self.position.max = self.output.size - 1
+        for control in (self.position, self._slider):
+            control.disabled = self.output is None
+            if self.output is not None:
+                control.max = self.output.size - 1
         self._draw()
 
     def _draw(self, _=None):
@@ -181,6 +184,10 @@ class ConvolutionExplorer(ipywidgets.VBox):
             f'style="max-width:100%;height:auto">'
             f'<rect width="100%" height="100%" fill="{viz.PAPER}"/>{"".join(parts)}</svg>'
         )
+
+
+def _choice(name, options, value, look):
+    return ipywidgets.Dropdown(options=list(options), value=value, description=name, **look)
 
 
 # How a cell looks: its ground and its ink.

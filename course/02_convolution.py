@@ -191,7 +191,7 @@ viz.show(axes, alt="Edges: right; turned, with the colors exchanged; swapped, wi
 #
 # ## Move it yourself
 #
-# Step through the positions with the slider (click it, then use the arrow keys).
+# Step through the positions with the slider, or with the arrow keys in the box *position*.
 #
 # 1. Where does the left–right Sobel kernel answer most strongly, and where with 0?
 # 2. Set the **stride**, the step of the window, to 3. What does the message say? Now find a

@@ -81,8 +81,9 @@ def test_nothing_jumps():
 
 def test_controls_say_what_they_are():
     explorer = convolution_explorer(IMAGE, KERNELS)
-    names = [control.description for control in explorer.children[0].children]
-    assert names == ["kernel", "position", "stride", "padding"]
+    controls = [control for box in explorer.children[:-1] for control in box.children]
+    names = [control.description for control in controls if control.description]
+    assert names == ["kernel", "stride", "padding", "position"]
     assert 'role="img" aria-label="Input 7×7, kernel first 3×3' in picture(explorer)
 
 
@@ -124,3 +125,12 @@ def test_follows_the_slider_within_a_tenth_of_a_second():
     for position in range(1, 21):
         explorer.position.value = position
     assert (time.perf_counter() - began) / 20 < 0.1
+
+
+def test_slider_and_number_move_together():
+    explorer = convolution_explorer(IMAGE, KERNELS)
+    number, slider = explorer.children[1].children
+    slider.value = 7
+    assert number.value == explorer.position.value == 7
+    number.value = 9
+    assert slider.value == 9
