@@ -36,6 +36,7 @@ def lab(page, jupyter_options):
     # The course works offline: nothing is asked of the network.
     command += ["--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]
     command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    command += ["--KernelManager.transport_encryption=auto"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # as in most containers
     click.echo(f"Opening {page}. Without a browser, copy the address that follows.")
