@@ -4,6 +4,7 @@ The mathematics is in `cnnlab.ops`; a layer reaches it through a table of operat
 that a function you wrote can stand in for ours.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -253,10 +254,10 @@ class Flatten(Layer):
     """
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        return (int(np.prod(input_shape)),)
+        return (math.prod(input_shape),)
 
     def _forward(self, x, training):
-        return x.reshape(len(x), -1), x.shape
+        return x.reshape(len(x), math.prod(x.shape[1:])), x.shape
 
     def _backward(self, dout, cache):
         return dout.reshape(cache)

@@ -1,6 +1,7 @@
 """A network: layers in sequence, from an image to one score per class."""
 
 import html
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -189,7 +190,7 @@ class Sequential:
         names = ["input", *map(repr, self.layers)]
         return Summary(
             tuple(
-                SummaryRow(name, shape, count, int(np.prod(shape)) * self.dtype.itemsize)
+                SummaryRow(name, shape, count, math.prod(shape) * self.dtype.itemsize)
                 for name, shape, count in zip(names, self.shapes, [0, *counts], strict=True)
             )
         )
@@ -362,8 +363,9 @@ def _html_row(tag, cells):
 def _read_arrays(path):
     """All arrays of an .npz file, or a ModelFileError in place of NumPy's many."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        # Opened here: np.load leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     # A damaged or foreign file makes NumPy, zipfile and zlib raise a dozen kinds of error.
