@@ -1,0 +1,145 @@
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import cnnlab.data
+from cnnlab import zoo
+from cnnlab.cli import main
+from cnnlab.optim import SGD
+
+
+@pytest.fixture(autouse=True)
+def few_images(monkeypatch):
+    train, test = cnnlab.data.load("fashion-mnist-small")
+    plain = cnnlab.data.load
+    monkeypatch.setattr(
+        cnnlab.data, "load", lambda name: (train[:400], test[:100]) if plain(name) else None
+    )
+
+
+def run(tmp_path, *options):
+    arguments = ["train", "--model", "linear", "--epochs", "2", "--out", str(tmp_path / "run")]
+    return CliRunner().invoke(main, [*arguments, *options])
+
+
+def test_training_writes_pictures_weights_and_numbers(tmp_path):
+    done = run(tmp_path)
+    assert done.exit_code == 0, done.output
+    out = tmp_path / "run"
+    assert {path.name for path in out.iterdir()} == {
+        *("curve.png", "confusion.png", "model.npz", "result.json")
+    }
+    for picture in ("curve.png", "confusion.png"):
+        content = (out / picture).read_bytes()
+        assert content.startswith(b"\x89PNG")
+        assert len(content) > 5000
+    assert "Affine(10)" in done.stdout
+    assert "7,850" in done.stdout
+    result = json.loads((out / "result.json").read_text())
+    assert f"Test accuracy {result['test_accuracy']:.2%} after 2 epochs" in done.stdout
+    assert len(result["history"]["train_loss"]) == 2
+
+
+def test_the_weights_written_are_those_that_were_measured(tmp_path):
+    run(tmp_path)
+    train, test = cnnlab.data.load("fashion-mnist-small")
+    model = zoo.linear((28, 28, 1), 10, rng=np.random.default_rng(99))
+    model.load(tmp_path / "run" / "model.npz")
+    preprocess = cnnlab.data.Standardize.fit(train.images)
+    found = (model.predict(preprocess(test.images)) == test.labels).mean()
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["test_accuracy"] == pytest.approx(found)
+    assert found > 0.5, "two epochs on 400 images are enough for that"
+
+
+def test_json_is_one_line_and_the_rest_goes_elsewhere(tmp_path):
+    done = run(tmp_path, "--json", "--seed", "3", "--learning-rate", "0.02")
+    assert done.stdout.count("\n") == 1
+    line = json.loads(done.stdout)
+    assert line["model"] == "linear"
+    assert line["data"] == "fashion-mnist-small"
+    assert (line["seed"], line["learning_rate"]) == (3, 0.02)
+    assert (line["epochs"], line["epochs_trained"], line["stopped"]) == (2, 2, None)
+    assert 0 <= line["test_accuracy"] <= 1
+    assert line["parameters"] == 7850
+    assert "Affine(10)" in done.stderr
+
+
+def test_quiet_says_one_line(tmp_path):
+    done = run(tmp_path, "--quiet")
+    assert done.stdout.startswith("Test accuracy ")
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == ""
+
+
+def test_the_seed_decides_the_result(tmp_path):
+    losses = [
+        json.loads(run(tmp_path, "--json", "--seed", seed).stdout)["test_loss"] for seed in "001"
+    ]
+    assert losses[0] == losses[1] != losses[2]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--model", "resnet", "one of convnet, linear, got 'resnet'"),
+        ("--data", "imagenet", "one of fashion-mnist-small, got 'imagenet'"),
+        ("--epochs", "0", "--epochs"),
+        ("--learning-rate", "-1", "--learning-rate"),
+        ("--momentum", "1", "--momentum"),
+    ],
+)
+def test_wrong_options_end_with_2_and_say_what_is_right(tmp_path, option, value, words):
+    done = run(tmp_path, option, value)
+    assert done.exit_code == 2
+    assert words in " ".join(done.stderr.split())
+    assert done.stdout == ""
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_noticed_before_training(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = run(tmp_path, "--out", str(tmp_path / "file" / "run"))
+    assert done.exit_code == 2
+    assert "--out" in done.stderr
+
+
+def test_ctrl_c_writes_what_there_is(tmp_path, monkeypatch):
+    step, calls = SGD.step, []
+
+    def interrupted(optimizer):
+        calls.append(None)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        step(optimizer)
+
+    monkeypatch.setattr(SGD, "step", interrupted)
+    done = run(tmp_path, "--json")
+    assert done.exit_code == 130
+    line = json.loads(done.stdout)
+    assert (line["stopped"], line["epochs_trained"]) == ("interrupted", 1)
+    assert len(list((tmp_path / "run").iterdir())) == 4
+
+
+def test_ctrl_c_in_the_first_epoch_writes_what_there_is(tmp_path, monkeypatch):
+    def interrupted(optimizer):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SGD, "step", interrupted)
+    assert run(tmp_path).exit_code == 130
+    assert len(list((tmp_path / "run").iterdir())) == 4
+
+
+def test_a_divergence_is_explained(tmp_path):
+    done = run(tmp_path, "--learning-rate", "1e30")
+    assert done.exit_code == 1
+    assert "training diverged in epoch 1" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.output
+
+
+def test_the_default_folder_is_named_after_the_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    CliRunner().invoke(main, ["train", "--model", "linear", "--epochs", "1"])
+    assert (tmp_path / "runs" / "linear" / "result.json").exists()
