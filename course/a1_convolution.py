@@ -113,16 +113,16 @@ check("a1.output_size", output_size)
 # A small example to check your thinking: one 3×3 image, one 2×2 filter.
 
 # %%
-tiny_x = np.arange(9.0).reshape(1, 3, 3, 1)
+tiny_x = np.array([[1.0, 2, 0], [3, 1, 4], [0, 5, 2]]).reshape(1, 3, 3, 1)
 tiny_w = np.array([[1.0, 0.0], [0.0, -1.0]]).reshape(2, 2, 1, 1)
 tiny_b = np.array([10.0])
 print(tiny_x[0, :, :, 0])
 print(tiny_w[:, :, 0, 0], "and bias", tiny_b[0])
 
 # %% [markdown]
-# The window at the top left holds 0, 1, 3, 4. Its dot product with the filter is
-# $0\cdot1 + 1\cdot0 + 3\cdot0 + 4\cdot(-1) = -4$, and with the bias 6. What are the other
-# three outputs? Decide before you run your function on it.
+# The window at the top left holds 1, 2, 3, 1. Its dot product with the filter is
+# $1\cdot1 + 2\cdot0 + 3\cdot0 + 1\cdot(-1) = 0$, and with the bias it answers 10. What are
+# the other three outputs? Write them down; a cell below runs your function on it.
 
 
 # %% question="a1.conv_loops" points=40 minutes=25 difficulty=2

@@ -202,7 +202,7 @@ def test_an_unknown_question_lists_the_known_ones():
 def test_when_written_lets_other_errors_through(capsys):
     with when_written("f", "g"):
         raise NotImplementedError
-    assert capsys.readouterr().out == "This cell runs once f and g is written.\n"
+    assert capsys.readouterr().out == "This cell runs once you have written f and g.\n"
     with pytest.raises(ZeroDivisionError), when_written("f"):
         1 / 0  # noqa: B018
 

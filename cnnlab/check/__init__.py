@@ -52,12 +52,12 @@ def when_written(*names: str):
     --------
     >>> with when_written("conv_loops"):
     ...     raise NotImplementedError
-    This cell runs once conv_loops is written.
+    This cell runs once you have written conv_loops.
     """
     try:
         yield
     except NotImplementedError:
-        print(f"This cell runs once {' and '.join(names)} is written.")
+        print(f"This cell runs once you have written {' and '.join(names)}.")
 
 
 def _show(bundle: dict) -> None:
