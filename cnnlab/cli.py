@@ -77,8 +77,8 @@ def build(names, check):
     try:
         if check:
             stale = builder.stale(root, list(names) or None, say=click.echo)
-            for path in stale:
-                click.echo(f"out of date: {path}", err=True)
+            for path, difference in stale.items():
+                click.echo(f"out of date: {path}: {difference}", err=True)
             if stale:
                 raise click.ClickException("run 'cnnlab build' and commit what it writes.")
         else:

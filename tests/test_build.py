@@ -82,16 +82,17 @@ def test_building_and_what_comes_of_it(course):
 
     # A second build changes nothing; pictures and marked outputs may vary.
     assert build(course, say=quiet) == []
-    assert stale(course, say=quiet) == []
+    assert stale(course, say=quiet) == {}
 
     # A difference in text is found, and so is a notebook that nothing builds.
     page.cells[1].outputs[0].text = "3\n"
     nbformat.write(page, course / "notebooks" / "01_page.ipynb")
     nbformat.write(page, course / "notebooks" / "09_left_over.ipynb")
-    assert [str(path) for path in stale(course, say=quiet)] == [
-        "notebooks/01_page.ipynb",
-        "notebooks/09_left_over.ipynb",
-    ]
+    found = {str(path): difference for path, difference in stale(course, say=quiet).items()}
+    assert found == {
+        "notebooks/01_page.ipynb": f"cell {page.cells[1].id} ('print(1 + 1)'): outputs",
+        "notebooks/09_left_over.ipynb": "no source builds it",
+    }
 
     # An assignment that holds a learner's answer is not written over, nor is anything else.
     answer.source = "def patch_response(patch, kernel):\n    return 1"
@@ -106,7 +107,7 @@ def test_the_command_reports_what_is_out_of_date(course, monkeypatch):
     monkeypatch.setenv("CNNLAB_COURSE", str(course))
     done = CliRunner().invoke(main, ["build", "--check", "01_page"])
     assert done.exit_code == 1
-    assert "out of date: notebooks/01_page.ipynb" in done.output
+    assert "out of date: notebooks/01_page.ipynb: it is not there" in done.output
     assert not (course / "notebooks" / "01_page.ipynb").exists()
     done = CliRunner().invoke(main, ["build", "07_none"])
     assert done.exit_code == 1

@@ -36,6 +36,7 @@ from cnnlab.grading.paper import (
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PICTURES = {"image/png", "image/svg+xml"}
+EMBEDDED = re.compile(r"data:image/(png|svg\+xml);base64,[A-Za-z0-9+/=]+")
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 CELL_SECONDS = 120
 
@@ -51,7 +52,7 @@ def build(root: Path, names: list[str] | None = None, *, say=print) -> list[Path
     """
     with tempfile.TemporaryDirectory(prefix="cnnlab-build-") as folder:
         made = _make(root, names, Path(folder), say)
-        changed = [path for path in made if _differs(Path(folder, path), root / path)]
+        changed = [path for path in made if _difference(Path(folder, path), root / path)]
         for path in changed:
             _refuse_to_lose_answers(root / path)
         for path in changed:
@@ -60,22 +61,22 @@ def build(root: Path, names: list[str] | None = None, *, say=print) -> list[Path
     return changed
 
 
-def stale(root: Path, names: list[str] | None = None, *, say=print) -> list[Path]:
-    """The notebooks that are not what their sources build, volatile outputs left aside.
+def stale(root: Path, names: list[str] | None = None, *, say=print) -> dict[Path, str]:
+    """The notebooks that are not what their sources build, and what first differs in each.
 
-    A notebook that no source builds is stale too.
+    Volatile outputs are left aside. A notebook that no source builds is stale too.
     """
     with tempfile.TemporaryDirectory(prefix="cnnlab-build-") as folder:
         made = _make(root, names, Path(folder), say)
-        found = [path for path in made if _differs(Path(folder, path), root / path)]
+        found = {path: _difference(Path(folder, path), root / path) for path in made}
     if names is None:
         present = {
             path.relative_to(root)
             for kind in ("notebooks", "assignments", "solutions")
             for path in (root / kind).glob("*.ipynb")
         }
-        found += sorted(present - set(made))
-    return found
+        found |= dict.fromkeys(sorted(present - set(made)), "no source builds it")
+    return {path: difference for path, difference in found.items() if difference}
 
 
 def _make(root: Path, names, folder: Path, say) -> list[Path]:
@@ -254,6 +255,7 @@ def _execute(notebook: NotebookNode, cwd: Path, root: Path) -> NotebookNode:
         kernel_name="python3",
         resources={"metadata": {"path": str(cwd)}},
         config=Config(KernelManager={"transport_encryption": "auto"}),
+        coalesce_streams=True,  # else their pieces depend on timing
         store_widget_state=False,
         record_timing=False,
     )
@@ -288,19 +290,30 @@ def _prove(notebook: NotebookNode, status: str) -> None:
                 raise PaperError(f"{name}: {question.id} must be {status}, but: {verdict}")
 
 
-def _differs(new: Path, old: Path) -> bool:
-    return not old.exists() or _stable(new) != _stable(old)
+def _difference(new: Path, old: Path) -> str:
+    """What first differs between two notebooks, or nothing."""
+    if not old.exists():
+        return "it is not there"
+    a, b = _stable(new), _stable(old)
+    for mine, theirs in zip(a.cells, b.cells, strict=False):
+        if mine != theirs:
+            parts = [key for key in mine if mine[key] != theirs.get(key)]
+            return f"cell {mine.id} ({mine.source.strip()[:40]!r}): {', '.join(parts)}"
+    return "" if a == b else "the number of cells, or the metadata"
 
 
-def _stable(path: Path) -> dict:
+def _stable(path: Path) -> NotebookNode:
     """A notebook without what may change from run to run: pictures, and outputs marked so."""
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
-        if "nbval-ignore-output" in tags(cell) or "nbval-skip" in tags(cell):
+        if {"nbval-ignore-output", "nbval-skip"} & tags(cell):
             cell.outputs = []
         for output in cell.get("outputs", []):
-            for kind in PICTURES & set(output.get("data", {})):
-                output.data[kind] = ""
+            data = output.get("data", {})
+            for kind in PICTURES & set(data):
+                data[kind] = ""
+            if "text/html" in data:
+                data["text/html"] = EMBEDDED.sub("", data["text/html"])
     return notebook
 
 
