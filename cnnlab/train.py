@@ -91,13 +91,14 @@ class Trainer:
     Examples
     --------
     >>> from cnnlab import data, zoo
-    >>> train, test = data.load("fashion-mnist-small")
     >>> rng = np.random.default_rng(0)
+    >>> everything, _ = data.load("fashion-mnist-small")
+    >>> train, validation = data.split(everything, 200, rng)
     >>> model = zoo.linear(train.image_shape, train.n_classes, rng=rng)
     >>> preprocess = data.Standardize.fit(train.images)
     >>> optimizer = SGD(model, learning_rate=0.01)
     >>> trainer = Trainer(model, optimizer, preprocess=preprocess, rng=rng)
-    >>> history = trainer.fit(train[:1000], validation=test[:200], epochs=3)
+    >>> history = trainer.fit(train[:1000], validation=validation, epochs=3)
     >>> history.validation_accuracy[-1] > 0.7
     True
     """

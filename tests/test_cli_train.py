@@ -8,6 +8,7 @@ import cnnlab.data
 from cnnlab import zoo
 from cnnlab.cli import main
 from cnnlab.optim import SGD
+from cnnlab.train import evaluate
 
 
 @pytest.fixture(autouse=True)
@@ -42,15 +43,16 @@ def test_training_writes_pictures_weights_and_numbers(tmp_path):
     assert len(result["history"]["train_loss"]) == 2
 
 
-def test_the_weights_written_are_those_that_were_measured(tmp_path):
+def test_the_weights_written_are_those_measured_and_standardised_by_the_training_images(tmp_path):
     run(tmp_path)
     train, test = cnnlab.data.load("fashion-mnist-small")
     model = zoo.linear((28, 28, 1), 10, rng=np.random.default_rng(99))
     model.load(tmp_path / "run" / "model.npz")
     preprocess = cnnlab.data.Standardize.fit(train.images)
-    found = (model.predict(preprocess(test.images)) == test.labels).mean()
+    loss, found = evaluate(model, test, preprocess)
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert result["test_accuracy"] == pytest.approx(found)
+    assert result["test_loss"] == pytest.approx(loss, abs=1e-6)
     assert found > 0.5, "two epochs on 400 images are enough for that"
 
 

@@ -173,6 +173,18 @@ def test_only_training_images_are_augmented():
     ).any()
 
 
+def test_layers_are_told_what_is_training(monkeypatch):
+    learner, told = trainer(), []
+    forward = learner.model.forward
+    monkeypatch.setattr(
+        learner.model,
+        "forward",
+        lambda x, *, training=False: told.append(training) or forward(x, training=training),
+    )
+    learner.fit(FEW, validation=FEW_VALIDATION, epochs=1)
+    assert told == [True] * 4 + [False]
+
+
 def test_augmentations_of_the_library_can_be_passed_as_they_are():
     for augment in (data.flip, partial(data.shift, pixels=2)):
         assert trainer(augment=augment).fit(FEW, epochs=1).epochs == 1
