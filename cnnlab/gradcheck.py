@@ -301,17 +301,7 @@ def _compare(name, change, gradient, shape, entries, h, rtol, atol):
     if not np.isfinite(slopes).all():
         return Finding(name, UNDECIDED, "forward is not finite near this point")
 
-    expected = slopes.mean(axis=1)
-    bent = np.zeros(len(entries), bool)
-    sides_differ = np.ptp(slopes, axis=1) > atol + _BEND * abs(slopes).max(axis=1)
-    for i in np.flatnonzero(sides_differ | (_error(got, expected, rtol, atol) > rtol)):
-        finer = _slopes(change, _unit(shape, entries[i]), h / 10)
-        bent[i] = _is_kink(slopes[i], finer, rtol, atol)
-        if bent[i]:
-            # Any slope between the two sides may be meant; the last term goes on to step 0.
-            possible = [*slopes[i], *finer, *(2 * finer - slopes[i])]
-            expected[i] = np.clip(got[i], min(possible), max(possible))
-
+    expected, bent = _expected(change, shape, entries, got, slopes, h, rtol, atol)
     error = _error(got, expected, rtol, atol)
     worst = int(error.argmax())
     numbers = (float(error[worst]), entries[worst], float(expected[worst]), float(got[worst]))
@@ -322,19 +312,37 @@ def _compare(name, change, gradient, shape, entries, h, rtol, atol):
         )
         return Finding(name, WRONG, text, *numbers)
     if bent.any():
+        text = f"{bent.sum()} of {len(entries)} entries lie on a kink, "
+        text += f"the first at {entries[int(bent.argmax())]}; "
         together = sum(_unit(shape, entries[i]) for i in np.flatnonzero(bent))
-        slopes, finer = _slopes(change, together, h), _slopes(change, together, h / 10)
-        slope, total = slopes.mean(), got[bent].sum()
-        many = f"{bent.sum()} of {len(entries)} entries lie on a kink, the first at "
-        many += f"{entries[int(bent.argmax())]}"
-        smooth = not _is_kink(slopes, finer, rtol, atol)
-        if smooth and _error(total, slope, rtol, atol) > rtol:
-            text = f"{many}; their gradients must add up to {slope:.6g}, got {total:.6g}"
-            return Finding(name, WRONG, text, *numbers)
-        return Finding(name, UNDECIDED, f"{many}; nothing else differs", *numbers)
+        disagreement = _disagreement(change, together, got[bent].sum(), h, rtol, atol)
+        verdict = WRONG if disagreement else UNDECIDED
+        return Finding(name, verdict, text + (disagreement or "nothing else differs"), *numbers)
     if max(abs(expected).max(), abs(got).max()) <= atol:
         return Finding(name, UNDECIDED, "the gradient is zero everywhere here", *numbers)
     return Finding(name, RIGHT, f"{len(entries)} entries agree to {error[worst]:.1e}", *numbers)
+
+
+def _expected(change, shape, entries, got, slopes, h, rtol, atol):
+    """The numeric gradient, and which entries lie on a kink: there, the nearest possible slope."""
+    expected, bent = slopes.mean(axis=1), np.zeros(len(entries), bool)
+    sides_differ = np.ptp(slopes, axis=1) > atol + _BEND * abs(slopes).max(axis=1)
+    for i in np.flatnonzero(sides_differ | (_error(got, expected, rtol, atol) > rtol)):
+        finer = _slopes(change, _unit(shape, entries[i]), h / 10)
+        bent[i] = _is_kink(slopes[i], finer, rtol, atol)
+        if bent[i]:
+            # Any slope between the two sides may be meant; the last term goes on to step 0.
+            possible = [*slopes[i], *finer, *(2 * finer - slopes[i])]
+            expected[i] = np.clip(got[i], min(possible), max(possible))
+    return expected, bent
+
+
+def _disagreement(change, together, total, h, rtol, atol):
+    """What contradicts the sum of some gradients when their entries move together, in words."""
+    slopes, finer = _slopes(change, together, h), _slopes(change, together, h / 10)
+    if _is_kink(slopes, finer, rtol, atol) or _error(total, slopes.mean(), rtol, atol) <= rtol:
+        return ""
+    return f"their gradients must add up to {slopes.mean():.6g}, got {total:.6g}"
 
 
 def _slopes(change, direction, h):

@@ -462,9 +462,10 @@ def test_backward_may_overwrite_dout_and_the_output():
         return out, out
 
     def backward(dout, out):
-        dout[out <= 0] = 0
+        dx = dout * (out > 0)
+        dout *= 3
         out[:] = 99
-        return dout
+        return dx
 
     assert check(forward, backward, normal(4, 5)).ok
 
@@ -720,6 +721,21 @@ def test_a_missing_gradient_is_wrong():
     report = check_model(model, *batch(), rng=np.random.default_rng(1))
     assert report["0.conv.b"].verdict == WRONG
     assert report["0.conv.b"].text == "backward returned no gradient for it"
+
+
+def test_a_network_may_reuse_the_arrays_of_its_gradients():
+    model, kept = network(), {}
+    whole = model.loss_and_gradients
+
+    def in_place(x, y):
+        loss, gradients = whole(x, y)
+        for name, gradient in gradients.items():
+            kept.setdefault(name, np.empty_like(gradient))[...] = gradient
+        return loss, kept
+
+    model.loss_and_gradients = in_place
+    report = check_model(model, *batch(), rng=np.random.default_rng(1), samples=None)
+    assert report.ok, str(report)
 
 
 def test_a_network_in_float32_is_refused():
