@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -153,6 +154,7 @@ def train(model_name, data_name, epochs, batch_size, seed, out, as_json, quiet, 
         schedule=cosine,
         progress=False if quiet else None,
     )
+    start = time.perf_counter()
     try:
         history = trainer.fit(images, epochs=epochs)
     except TrainingDiverged as error:
@@ -160,6 +162,8 @@ def train(model_name, data_name, epochs, batch_size, seed, out, as_json, quiet, 
     result = {
         **{"model": model_name, "data": data_name, "seed": seed},
         **{"epochs": epochs, "batch_size": batch_size, **rates},
+        **{"epochs_trained": history.epochs, "stopped": history.stopped},
+        "seconds": round(time.perf_counter() - start, 2),
         **_write_results(out, trainer, history, test),
     }
     report = {**result, "history": history.as_dict()}
@@ -169,7 +173,8 @@ def train(model_name, data_name, epochs, batch_size, seed, out, as_json, quiet, 
     else:
         click.echo(
             f"Test accuracy {result['test_accuracy']:.2%} after {result['epochs_trained']} epochs "
-            f"in {result['seconds']:.0f} s. Results in {out}."
+            f"in {result['seconds']:.0f} s{' (interrupted)' if history.stopped else ''}. "
+            f"Results in {out}."
         )
     sys.exit(130 if history.stopped else 0)
 
@@ -198,9 +203,6 @@ def _write_results(out, trainer, history, test):
         "parameters": model.parameter_count,
         "test_loss": round(loss, 6),
         "test_accuracy": round(accuracy, 6),
-        "seconds": round(sum(history.seconds), 2),
-        "epochs_trained": history.epochs,
-        "stopped": history.stopped,
         "out": str(out),
     }
 

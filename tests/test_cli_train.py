@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -130,7 +131,9 @@ def test_ctrl_c_in_the_first_epoch_writes_what_there_is(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(SGD, "step", interrupted)
-    assert run(tmp_path).exit_code == 130
+    done = run(tmp_path)
+    assert done.exit_code == 130
+    assert re.search(r"accuracy .*% after 0 epochs in \d+ s \(interrupted\)\.", done.stdout)
     assert len(list((tmp_path / "run").iterdir())) == 4
 
 
