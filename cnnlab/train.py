@@ -80,7 +80,8 @@ class Trainer:
     rng : orders the images, and draws the augmentation.
     augment : (images uint8, rng=…) → images uint8, such as `data.flip`; for training images only.
     schedule : progress from 0 to 1 → the share of the optimizer's learning rate to use.
-    progress : True shows a bar, False does not; by default a terminal gets one.
+    progress : True shows a bar, False does not; by default a terminal gets one and
+        everything else, a notebook too, does not.
 
     Raises
     ------
