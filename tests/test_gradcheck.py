@@ -318,7 +318,18 @@ def test_whom_a_tie_pays_cannot_be_judged(setting):
     assert "lie on a kink" in report["x"].text
 
 
-def test_ties_must_add_up():
+@pytest.mark.parametrize("seed", range(5))
+def test_ties_of_any_value_must_add_up(seed):
+    # Powers of two: rounding is coarser above than below them.
+    powers = np.random.default_rng(seed).integers(-2, 3, size=(1, 3, 4, 2))
+    x = (2.0**powers).repeat(2, axis=1).repeat(2, axis=2)
+    options = {"kernel_size": 2, "stride": 2}
+    report = check(remembering(ops.max_pool_forward), pool_pays_all_ties, x, seed=seed, **options)
+    assert report.verdict == WRONG
+    assert "must add up to" in report["x"].text
+
+
+def test_the_message_on_ties_says_what_is_missing():
     forward, arguments, options = ALL_TIED
     report = check(remembering(forward), pool_pays_all_ties, *arguments, **options)
     assert re.search(
@@ -326,6 +337,15 @@ def test_ties_must_add_up():
         r"to (\S+), got (\S+)",
         report["x"].text,
     )
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_ties_that_windows_share_are_never_called_wrong(seed):
+    # One window may pull a pixel up and the next one down: only each alone bounds its gradient.
+    x = np.maximum(normal(2, 5, 5, 2, seed=seed) - 1.2, 0)
+    options = {"kernel_size": 3, "stride": 1}
+    report = check(ops.max_pool_forward, ops.max_pool_backward, x, seed=seed, **options)
+    assert report.verdict == UNDECIDED
 
 
 def test_a_kink_in_a_curve_is_told_from_the_curve():
@@ -337,6 +357,18 @@ def test_a_kink_in_a_curve_is_told_from_the_curve():
 
     assert check(forward, backward, np.array([0.0, 2.0, 3.0])).ok
     assert check(forward, backward, np.array([0.0, 1.0, 3.0])).verdict == UNDECIDED
+
+
+@pytest.mark.parametrize("at_zero", [0.0, 1.0])
+@pytest.mark.parametrize("bend", [1, -1], ids=["up", "down"])
+def test_a_curve_on_both_sides_does_not_hide_that_a_kink_is_in_order(bend, at_zero):
+    def forward(x):
+        return bend * np.exp(5 * x) + np.maximum(x, 0), x
+
+    def backward(dout, x):
+        return dout * (bend * 5 * np.exp(5 * x) + np.where(x == 0, at_zero, x > 0))
+
+    assert check(forward, backward, np.array([0.0, 0.5, -0.5])).verdict == UNDECIDED
 
 
 # Smooth functions, steep or curved.
@@ -698,14 +730,50 @@ def test_only_a_sample_of_the_entries_is_compared():
     ]
 
 
-def test_black_images_and_zero_biases_sit_on_the_kink_of_relu():
-    model = network()
+@pytest.mark.parametrize("at_zero", [0.0, 1.0])
+def test_black_images_and_zero_biases_sit_on_the_kink_of_relu(at_zero):
+    def backward(dout, cache):
+        x = cache[2][0]
+        return dout * np.where(x == 0, at_zero, x > 0)
+
+    model = network(table=with_op("relu", backward))
     model.parameters()["0.conv.b"][...] = 0
     x, y = batch()
     x[:, :3] = 0
     report = check_model(model, x, y, rng=np.random.default_rng(1))
     assert report["0.conv.b"].verdict == UNDECIDED
     assert report["4.affine.w"].verdict == RIGHT
+
+
+def positive(number):
+    return np.maximum(number, 0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "gradient"),
+    [
+        # At 0 the second ReLU closes where the first opens.
+        pytest.param(
+            lambda w: positive(-positive(w[0])) + positive(-w[0]) + w[0], [-1], id="chain"
+        ),
+        # Together the two move without a kink, but ReLU still has one.
+        pytest.param(
+            lambda w: abs(w[0] - w[1]) + positive(w[0]) - positive(-w[0]), [0, 0], id="together"
+        ),
+    ],
+)
+def test_kinks_behind_kinks_are_never_called_wrong(loss, gradient):
+    class Deep:
+        w = np.zeros(len(gradient))
+
+        def parameters(self):
+            return {"w": self.w}
+
+        def loss_and_gradients(self, x, y):
+            return loss(self.w), {"w": np.array(gradient)}
+
+    report = check_model(Deep(), None, None, rng=np.random.default_rng(0))
+    assert report.verdict == UNDECIDED
 
 
 def test_a_missing_gradient_is_wrong():
