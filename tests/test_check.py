@@ -47,6 +47,19 @@ def conv_channels_first_in_float32(x, w, b, *, stride=1, pad=0):
     return out + b.astype(np.float32)
 
 
+def conv_over_places(x, w, b, *, stride=1, pad=0):
+    """A loop over the few places of the window, not over the many positions."""
+    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    OH = (x.shape[1] - w.shape[0] + 2 * pad) // stride + 1
+    OW = (x.shape[2] - w.shape[1] + 2 * pad) // stride + 1
+    out = np.zeros((len(x), OH, OW, w.shape[3])) + b
+    for u in range(w.shape[0]):
+        for v in range(w.shape[1]):
+            seen = padded[:, u : u + stride * OH : stride, v : v + stride * OW : stride]
+            out += seen @ w[u, v]
+    return out
+
+
 def size_by_counting(size, kernel_size, *, stride=1, pad=0):
     starts = range(0, size + 2 * pad - kernel_size + 1, stride)
     if not starts or starts[-1] + kernel_size != size + 2 * pad:
@@ -70,7 +83,7 @@ RIGHT_ANSWERS = [
     ("a1.conv_loops", conv_loops),
     ("a1.conv_loops", conv_einsum),
     ("a1.conv_loops", conv_channels_first_in_float32),
-    ("a1.conv_forward", lambda *args, **options: (conv_loops(*args, **options), None)),
+    ("a1.conv_forward", lambda *args, **options: (conv_over_places(*args, **options), None)),
     ("a1.conv_forward", lambda *args, **options: (conv_einsum(*args, **options), args)),
     ("a1.conv_forward", ops.conv_forward),
 ]
@@ -122,6 +135,51 @@ def test_nothing_written_is_not_a_wrong_answer(answer):
     assert verdict_on("a1.conv_loops", answer).status == NOT_ATTEMPTED
 
 
+def test_the_stub_of_another_answer_is_named():
+    def output_size():
+        raise NotImplementedError("Write output_size here, then run this cell.")
+
+    verdict = verdict_on("a1.conv_loops", lambda *args, **options: output_size())
+    assert verdict.status == NOT_ATTEMPTED
+    assert verdict.text == "Write output_size here, then run this cell."
+
+
+def _comprehension(x, w, b, *, stride=1, pad=0):
+    p, (FH, FW) = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0))), w.shape[:2]
+    rows, columns = range(0, p.shape[1] - FH + 1, stride), range(0, p.shape[2] - FW + 1, stride)
+    return np.array(
+        [[np.tensordot(p[:, i : i + FH, j : j + FW], w, 3) + b for j in columns] for i in rows]
+    ).transpose(2, 0, 1, 3)
+
+
+@pytest.mark.parametrize("answer", [conv_loops, _comprehension])
+def test_loops_are_right_where_loops_are_asked_for_and_named_where_not(answer):
+    assert verdict_on("a1.conv_loops", answer).status == RIGHT
+    verdict = verdict_on("a1.conv_forward", lambda *args, **options: (answer(*args, **options), 0))
+    assert (verdict.status, verdict.mistake) == (WRONG, "It still loops over the positions")
+
+
+NOT_NAMED = [
+    # What only looks like a known mistake must not be called by its name.
+    ("a1.output_size", lambda *_, **__: 1 / 0),
+    ("a1.conv_loops", lambda *_, **__: undefined_name),  # noqa: F821
+    ("a1.conv_loops", lambda x, w, b, **_: conv_loops(x, w, b, pad=1 / 0)),
+]
+
+
+def _asserts(size, kernel_size, *, stride=1, pad=0):
+    room = size - kernel_size + 2 * pad
+    if room < 0 or room % stride:
+        raise TypeError("does not fit")
+    return room // stride + 1
+
+
+@pytest.mark.parametrize(("question_id", "answer"), [*NOT_NAMED, ("a1.output_size", _asserts)])
+def test_an_error_of_its_own_is_not_called_by_another_name(question_id, answer):
+    verdict = verdict_on(question_id, answer)
+    assert (verdict.status, verdict.mistake) == (WRONG, "")
+
+
 def test_overwriting_the_input_is_named():
     def answer(x, w, b, *, stride=1, pad=0):
         out = conv_loops(x, w, b, stride=stride, pad=pad)
@@ -145,7 +203,7 @@ WORDS = [
         lambda size, window, *, stride=1, pad=0: (size - window + 2 * pad) // stride + 1,
         r"should raise ValueError here, and returned a value",
     ),
-    ("a1.output_size", lambda *_, **__: 5.0, r"returned float64, expected a whole number"),
+    ("a1.output_size", lambda *_, **__: 5.0, r"returned a float64, expected a whole number"),
     ("a1.output_size", lambda *_, **__: np.ones(2), r"expected one number, got an array of shape"),
     ("s0.patch_response", lambda p, k: np.nan, r"the number is not the expected one"),
     ("s0.patch_response", lambda p, k: np.inf, r"the number is not the expected one"),

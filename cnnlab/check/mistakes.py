@@ -1,14 +1,16 @@
 """Wrong versions that learners really write, each with a name and where to look.
 
 A mistake is recognised when a learner's function gives the same results as the wrong
-version on every case, and these are not the right results. Adding one is adding one
-function under `@mistake`.
+version on every case, or stops with the same error, and these are not the right results.
+Where a wrong version raises `Undecided`, learners' code goes wrong in too many ways to tell.
+Adding a mistake is adding one function under `@mistake`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from cnnlab.ops import conv_forward
 from cnnlab.shapes import ShapeError, output_size
@@ -21,6 +23,10 @@ class Mistake:
     name: str
     look: str
     function: Callable
+
+
+class Undecided(Exception):  # noqa: N818 - it is no error, it says that all is possible
+    """What this mistake leads to here depends on how the rest of the code is written."""
 
 
 MISTAKES: dict[str, list[Mistake]] = {}
@@ -55,6 +61,16 @@ def patch_sum(patch, kernel):
 )
 def patch_products(patch, kernel):
     return patch * kernel
+
+
+@mistake(
+    "patch_response",
+    "Added up along one axis only",
+    "The result still holds one number for each column. Python's own sum stops after the first "
+    "axis of an array; the array's own method does not.",
+)
+def patch_column_sums(patch, kernel):
+    return sum(patch * kernel)
 
 
 @mistake(
@@ -126,7 +142,8 @@ def size_without_one(size, kernel_size, *, stride=1, pad=0):
 @mistake(
     "output_size",
     "Rounded down where the window does not fit",
-    "With // a remainder disappears in silence. Look at it first, and raise ValueError.",
+    "Rounding makes a remainder disappear in silence. Look at the remainder first, and raise "
+    "ValueError where there is one.",
 )
 def size_floored(size, kernel_size, *, stride=1, pad=0):
     return (size - kernel_size + 2 * pad) // stride + 1
@@ -152,9 +169,9 @@ def size_float(size, kernel_size, *, stride=1, pad=0):
 
 @mistake(
     "output_size",
-    "A fraction where the window does not fit",
-    "There is no such thing as a third of a position. Where the division leaves a remainder, "
-    "raise ValueError.",
+    "A float, and a fraction where the window does not fit",
+    "/ always makes a float. And there is no such thing as a third of a position: where the "
+    "division leaves a remainder, raise ValueError.",
 )
 def size_fraction(size, kernel_size, *, stride=1, pad=0):
     return (size - kernel_size + 2 * pad) / stride + 1
@@ -180,6 +197,17 @@ def size_negative(size, kernel_size, *, stride=1, pad=0):
     if (size - kernel_size + 2 * pad) % stride:
         raise ShapeError("does not fit")
     return (size - kernel_size + 2 * pad) // stride + 1
+
+
+@mistake(
+    "output_size",
+    "The window is compared with the input before it is padded",
+    "A window that is larger than the input may still fit, once there are zeros around it.",
+)
+def size_compared_unpadded(size, kernel_size, *, stride=1, pad=0):
+    if kernel_size > size:
+        raise ShapeError("does not fit")
+    return output_size(size, kernel_size, stride=stride, pad=pad)
 
 
 @mistake(
@@ -215,7 +243,7 @@ def conv_flipped(x, w, b, *, stride=1, pad=0):
 def conv_transposed(x, w, b, *, stride=1, pad=0):
     if w.shape[0] == w.shape[1]:
         return _conv(x, w.transpose(1, 0, 2, 3), b, stride=stride, pad=pad)
-    raise IndexError("the filter is not square")
+    raise Undecided
 
 
 @mistake(
@@ -229,17 +257,18 @@ def conv_without_bias(x, w, b, *, stride=1, pad=0):
 
 @mistake(
     "conv_forward",
-    "The bias is added once per tap",
-    "b[k] is added inside the sum over the window. It belongs after it, once per output.",
+    "The bias is added once for every product",
+    "b[k] is added inside the sum over the window. It belongs after it, once for each output.",
 )
-def conv_bias_per_tap(x, w, b, *, stride=1, pad=0):
+def conv_bias_per_product(x, w, b, *, stride=1, pad=0):
     return _conv(x, w, b * w[..., 0].size, stride=stride, pad=pad)
 
 
 @mistake(
     "conv_forward",
-    "The bias is added once per place of the window",
-    "b[k] is added inside the loop over the window's places. It belongs after it, once per output.",
+    "The bias is added once for every place of the window",
+    "b[k] is added inside the loop over the window's places. It belongs after it, once for each "
+    "output.",
 )
 def conv_bias_per_place(x, w, b, *, stride=1, pad=0):
     return _conv(x, w, b * (w.shape[0] * w.shape[1]), stride=stride, pad=pad)
@@ -297,7 +326,7 @@ def conv_reflect_padding(x, w, b, *, stride=1, pad=0):
 
 @mistake(
     "conv_forward",
-    "The padding is ignored",
+    "No zeros are added around the image",
     "The output is too small wherever pad is not 0.",
 )
 def conv_without_padding(x, w, b, *, stride=1, pad=0):
@@ -306,20 +335,27 @@ def conv_without_padding(x, w, b, *, stride=1, pad=0):
 
 @mistake(
     "conv_forward",
+    "No zeros are added around the image",
+    "The output has its right size, but at the border the windows have too few pixels.",
+)
+def conv_windows_cut_off(x, w, b, *, stride=1, pad=0):
+    return _loops(x, w, b, _size_of(x, w, stride, pad), stride)
+
+
+@mistake(
+    "conv_forward",
     "Every axis is padded, the batch and the channels too",
-    "Only height and width get zeros: np.pad wants one pair per axis.",
+    "Only height and width get zeros: np.pad wants one pair for each axis.",
 )
 def conv_all_axes_padded(x, w, b, *, stride=1, pad=0):
-    if pad:
-        raise ValueError("the batch and the channels have grown")
-    return _conv(x, w, b, stride=stride)
+    return _loops(np.pad(x, pad), w, b, _size_of(x, w, stride, pad), stride)
 
 
 @mistake(
     "conv_forward",
     "The stride is not applied to where the window starts",
-    "The number of outputs is right, but window (i, j) starts at pixel (i, j) instead of "
-    "(stride·i, stride·j).",
+    "The number of outputs is right, but each window starts one pixel after the one before, "
+    "whatever the stride.",
 )
 def conv_start_without_stride(x, w, b, *, stride=1, pad=0):
     out = _conv(x, w, b, stride=stride, pad=pad)
@@ -365,7 +401,80 @@ def conv_one_too_many(x, w, b, *, stride=1, pad=0):
     "Right on squares only. The shape is (N, H, W, C): rows first, then columns.",
 )
 def conv_swapped_size(x, w, b, *, stride=1, pad=0):
-    out = _conv(x, w, b, stride=stride, pad=pad)
-    if out.shape[1] == out.shape[2]:
-        return out
-    raise IndexError("ran over the edge of the shorter side")
+    OH, OW = _size_of(x, w, stride, pad)
+    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    return _loops(padded, w, b, (OW, OH), stride)
+
+
+@mistake(
+    "conv_forward",
+    "Only every stride-th output is computed",
+    "The loops run over outputs, and every output is needed. The stride says where the window of "
+    "an output starts.",
+)
+def conv_outputs_skipped(x, w, b, *, stride=1, pad=0):
+    OH, OW = _size_of(x, w, stride, pad)
+    dense = _conv(x, w, b, stride=1, pad=pad)
+    out = np.zeros((len(x), OH, OW, w.shape[3]))
+    out[:, ::stride, ::stride] = dense[:, :OH:stride, :OW:stride]
+    return out
+
+
+@mistake(
+    "conv_forward",
+    "Only the last product is kept",
+    "Each product replaces the one before it. They are to be added up: = or +=?",
+)
+def conv_last_product(x, w, b, *, stride=1, pad=0):
+    last = np.zeros_like(w)
+    last[-1, -1, -1] = w[-1, -1, -1]
+    return _conv(x, last, b, stride=stride, pad=pad)
+
+
+@mistake(
+    "conv_forward",
+    "Only the last place of the window is kept",
+    "Each place replaces the one before it. They are to be added up: = or +=?",
+)
+def conv_last_place(x, w, b, *, stride=1, pad=0):
+    last = np.zeros_like(w)
+    last[-1, -1] = w[-1, -1]
+    return _conv(x, last, b, stride=stride, pad=pad)
+
+
+MISORDERED = "The right numbers in the wrong order"
+LOOK_AT_ORDER = (
+    "A row of the windows and a column of the filters hold the same places, but read off in "
+    "different orders of axes. reshape never changes an order."
+)
+
+
+@mistake("conv_forward", MISORDERED, LOOK_AT_ORDER)
+def conv_rows_channels_first(x, w, b, *, stride=1, pad=0):
+    return _columns(x, w.shape, (0, 1, 2, 3, 4, 5), stride, pad) @ w.reshape(-1, w.shape[3]) + b
+
+
+@mistake("conv_forward", MISORDERED, LOOK_AT_ORDER)
+def conv_filters_misread(x, w, b, *, stride=1, pad=0):
+    return _columns(x, w.shape, (0, 1, 2, 4, 5, 3), stride, pad) @ w.reshape(w.shape[3], -1).T + b
+
+
+def _size_of(x, w, stride, pad):
+    return tuple(output_size(x.shape[a], w.shape[a - 1], stride=stride, pad=pad) for a in (1, 2))
+
+
+def _loops(padded, w, b, size, stride):
+    """Convolution as learners write it: a window that hangs over the edge is an error here too."""
+    FH, FW, _, K = w.shape
+    out = np.zeros((len(padded), *size, K))
+    for n, i, j, k in np.ndindex(out.shape):
+        top, left = i * stride, j * stride
+        out[n, i, j, k] = (padded[n, top : top + FH, left : left + FW] * w[..., k]).sum() + b[k]
+    return out
+
+
+def _columns(x, filter_shape, order, stride, pad):
+    """(N, OH, OW, FH·FW·C): windows flattened in the given order of axes."""
+    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    windows = sliding_window_view(padded, filter_shape[:2], axis=(1, 2))[:, ::stride, ::stride]
+    return windows.transpose(order).reshape(*windows.shape[:3], -1)

@@ -11,13 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnlab.check.mistakes import MISTAKES, Mistake
-from cnnlab.check.record import Case
+from cnnlab.check.record import Case, RecordError
 from cnnlab.ops import conv_forward
 from cnnlab.shapes import output_size
-
-
-class RecordError(TypeError):
-    """The function's return value does not have the form the question asks for."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +22,8 @@ class Question:
 
     `reference` and the known mistakes return just what is compared; `view` picks that
     from the learner's return value. The tolerances leave room for float32 and for another
-    order of summation.
+    order of summation. `no_loops` gives a small and a large case; code without loops over
+    positions runs the same lines for both.
     """
 
     id: str
@@ -36,6 +33,7 @@ class Question:
     view: Callable = lambda value: value
     rtol: float = 1e-4
     atol: float = 1e-5
+    no_loops: Callable[[np.random.Generator], tuple[Case, Case]] | None = None
 
     @property
     def mistakes(self) -> list[Mistake]:
@@ -78,6 +76,11 @@ def _conv_cases(rng):
     ]
 
 
+def _small_and_large(rng):
+    small = _conv_case(rng, "9 positions", (1, 4, 4, 2), (2, 2, 2, 3))
+    return small, _conv_case(rng, "1444 positions", (4, 20, 20, 2), (2, 2, 2, 3))
+
+
 def _output_size_cases(rng):
     def case(name, size, kernel_size, raises=None, **options):
         return Case(name, (size, kernel_size), options, raises)
@@ -95,6 +98,7 @@ def _output_size_cases(rng):
         case("227, window 11, stride 4", 227, 11, stride=4),
         case("the window is the input", 5, 5),
         case("the window is larger: does not fit", 2, 5, ValueError),
+        case("the window is larger, until zeros are added", 2, 3, pad=1),
         case("drawn at random", fits, kernel_size, stride=stride, pad=pad),
         case("one pixel more", fits + 1, kernel_size, ValueError, stride=stride, pad=pad),
     ]
@@ -126,6 +130,13 @@ QUESTIONS = {
         ),
         Question("a1.output_size", output_size, _output_size_cases, "output_size"),
         Question("a1.conv_loops", _conv_out, _conv_cases, "conv_forward"),
-        Question("a1.conv_forward", _conv_out, _conv_cases, "conv_forward", view=_out_of_pair),
+        Question(
+            "a1.conv_forward",
+            _conv_out,
+            _conv_cases,
+            "conv_forward",
+            view=_out_of_pair,
+            no_loops=_small_and_large,
+        ),
     )
 }

@@ -1,12 +1,14 @@
 """From a record to a verdict: right, wrong (by name where it can be told), or not attempted."""
 
 import html
+import sys
 from dataclasses import dataclass
 
 import numpy as np
 
+from cnnlab.check.mistakes import Undecided
 from cnnlab.check.questions import Question
-from cnnlab.check.record import compare, run_case, same
+from cnnlab.check.record import Case, compare, run_case, same, same_error
 
 RIGHT, WRONG, NOT_ATTEMPTED = "right", "wrong", "not attempted"
 
@@ -48,12 +50,35 @@ def make_record(question: Question, answer, seed: int) -> dict:
     """Run a learner's function on the question's cases and write down what came out."""
     if answer is None:
         return _record(question, NOT_ATTEMPTED, [])
-    cases = question.cases(np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
     try:
-        results = [run_case(answer, case, question.view) for case in cases]
-    except NotImplementedError:
-        return _record(question, NOT_ATTEMPTED, [])
-    return _record(question, "answered", results)
+        results = [run_case(answer, case, question.view) for case in question.cases(rng)]
+        loops = question.no_loops is not None and _loops(answer, *question.no_loops(rng))
+    except NotImplementedError as error:
+        # The stub of another answer may be what stopped it: its words say which.
+        return _record(question, NOT_ATTEMPTED, []) | {"note": str(error)[:200]}
+    return _record(question, "answered", results) | {"loops": loops}
+
+
+def _loops(answer, small: Case, large: Case) -> bool:
+    """Whether more positions mean more lines of Python: counted, not timed."""
+    return _lines_run(answer, large) > 2 * _lines_run(answer, small)
+
+
+def _lines_run(answer, case: Case) -> int:
+    count, before = 0, sys.gettrace()
+
+    def trace(frame, event, argument):
+        nonlocal count
+        count += event == "line"
+        return trace
+
+    sys.settrace(trace)
+    try:
+        run_case(answer, case)
+    finally:
+        sys.settrace(before)
+    return count
 
 
 def reference_record(question: Question, seed: int) -> dict:
@@ -72,7 +97,7 @@ def judge(question: Question, got: dict, expected: dict, seed: int) -> Verdict:
     `got` may come from anywhere: a malformed record is wrong, never an error.
     """
     if got.get("status") == NOT_ATTEMPTED:
-        return Verdict(NOT_ATTEMPTED, "Not attempted yet.")
+        return Verdict(NOT_ATTEMPTED, "Not attempted yet.", str(got.get("note", ""))[:200])
     cases = question.cases(np.random.default_rng(seed))
     results = got.get("cases")
     if not isinstance(results, list) or len(results) != len(cases):
@@ -85,8 +110,8 @@ def judge(question: Question, got: dict, expected: dict, seed: int) -> Verdict:
         for mine, right, case in zip(outcomes, rights, cases, strict=True)
     ]
     if not any(differences):
-        return _right_unless_changed(results, cases)
-    named = _recognise(question, outcomes, rights, cases)
+        return _right_unless_changed(results, cases) or _right_unless_loops(got, cases)
+    named = _recognise(question, outcomes, differences, rights, cases)
     first = next(number for number, difference in enumerate(differences) if difference)
     passed = sum(difference is None for difference in differences)
     where = (
@@ -94,7 +119,7 @@ def judge(question: Question, got: dict, expected: dict, seed: int) -> Verdict:
         f"{differences[first].text}."
     )
     if passed:
-        where += f" {passed} of {len(cases)} cases are right."
+        where += f" {passed} of {len(cases)} cases {'is' if passed == 1 else 'are'} right."
     detail = differences[first].detail
     detail = detail and detail[0].upper() + detail[1:] + "."
     if named is None:
@@ -107,7 +132,7 @@ def _part(value, key, default):
     return part if isinstance(part, type(default)) else default
 
 
-def _right_unless_changed(results, cases):
+def _right_unless_changed(results, cases) -> Verdict | None:
     for result, case in zip(results, cases, strict=True):
         if _part(result, "changed", []):
             return Verdict(
@@ -117,24 +142,35 @@ def _right_unless_changed(results, cases):
                 "in has changed. Work on a copy, or on a new array.",
                 mistake="The input is overwritten",
             )
+    return None
+
+
+def _right_unless_loops(got, cases) -> Verdict:
+    if got.get("loops"):
+        return Verdict(
+            WRONG,
+            "It still loops over the positions.",
+            "The results are right, but more positions mean more lines of Python to run. Here one "
+            "matrix product is to do all positions at once.",
+            mistake="It still loops over the positions",
+        )
     return Verdict(RIGHT, "Right.", f"All {len(cases)} cases agree.")
 
 
-def _recognise(question, outcomes, rights, cases):
+def _recognise(question, outcomes, differences, rights, cases):
     """The first known wrong version that explains every outcome, or None."""
     tolerances = {"rtol": question.rtol, "atol": question.atol}
     for wrong in question.mistakes:
         theirs = [run_case(wrong.function, case)["outcome"] for case in cases]
-        parts = zip(outcomes, theirs, rights, cases, strict=True)
+        parts = zip(outcomes, differences, theirs, rights, cases, strict=True)
         if all(_explains(*part, tolerances) for part in parts):
             return wrong
     return None
 
 
-def _explains(mine, wrong, right, case, tolerances) -> bool:
-    if wrong["kind"] != "error":
-        return same(mine, wrong, **tolerances)
-    if case.raises is not None:
-        return mine.get("kind") == "error"
-    # The wrong version cannot go on here; how the learner's fails is left open.
-    return mine.get("kind") != "array" or mine.get("shape") != right["shape"]
+def _explains(mine, difference, wrong, right, case, tolerances) -> bool:
+    if wrong["kind"] == "error" and wrong["type"][0] == Undecided.__name__:
+        return difference is not None
+    if compare(wrong, right, case, **tolerances) is None:
+        return difference is None
+    return same(mine, wrong, **tolerances) or same_error(mine, wrong)

@@ -82,7 +82,7 @@ class Report:
             return f"<p><strong>{self.status}</strong>: {html.escape(self.message)}</p>"
         rows = "".join(
             f"<tr><td style='text-align:left'>{html.escape(question['id'])}</td>"
-            f"<td>{question['points']} / {question['out_of']}</td>"
+            f"<td style='white-space:nowrap'>{question['points']} / {question['out_of']}</td>"
             f"<td style='text-align:left'>{question['status']}</td>"
             "<td style='text-align:left;white-space:pre-wrap'>"
             + (html.escape(question["message"]) if question["status"] != RIGHT else "")
@@ -92,7 +92,8 @@ class Report:
         return (
             "<table><tr><th style='text-align:left'>question</th><th>points</th>"
             "<th style='text-align:left'>result</th><th></th></tr>"
-            f"{rows}<tr><td style='text-align:left'><strong>total</strong></td><td><strong>"
+            f"{rows}<tr><td style='text-align:left'><strong>total</strong></td>"
+            "<td style='white-space:nowrap'><strong>"
             f"{_points(self.score)} / {self.out_of}</strong></td><td></td><td>"
             f"{html.escape(self.message)}</td></tr></table>"
         )

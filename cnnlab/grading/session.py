@@ -222,8 +222,10 @@ class GradedCell(IPyNbCell):
             seconds = self.config.option.cnnlab_timeout
             return "timed out", f"No end after {seconds:g} seconds in {where}. An endless loop?"
         traceback = str(getattr(error, "inner_traceback", "") or error).strip()
-        last = re.sub(r"\x1b\[[0-9;]*m", "", traceback).splitlines()[-1:]
-        return "error", f"Stopped in {where}: {''.join(last)[:300]}"
+        last = "".join(re.sub(r"\x1b\[[0-9;]*m", "", traceback).splitlines()[-1:])[:300]
+        if last.startswith("NameError"):
+            last += ". Only answer cells are graded: what an answer needs has to be in one."
+        return "error", f"Stopped in {where}: {last}"
 
     def _decide(self, failure: tuple[str, str] | None) -> None:
         item = next(item for item in self.parent.paper.items if item.id == self.question)
@@ -231,6 +233,8 @@ class GradedCell(IPyNbCell):
             status, message = NOT_ATTEMPTED, ""
         elif self.question in self.parent.failures:
             status, message = self.parent.failures[self.question]
+        elif self.verdict is not None and self.verdict.status == NOT_ATTEMPTED:
+            status, message = "error", f"It calls what is not written yet. {self.verdict.text}"
         elif self.verdict is not None:
             status, message = self.verdict.status, f"{self.verdict.title} {self.verdict.text}"
         else:
