@@ -1,16 +1,16 @@
 # %% [markdown]
 # # 00 Start here
 #
-# Ten minutes, and you know how everything in this course works: you run a page, guess before
-# you look, write a function, hear at once whether it is right, get it wrong on purpose, and
-# collect your first points.
+# A quarter of an hour, and you know how everything in this course works: you run a page, guess
+# before you look, write a function, hear at once whether it is right, get it wrong on purpose,
+# and collect your first points.
 #
 # **After this page you can**
 # - run a page, and mend it when it is in a muddle;
 # - predict, run, explain;
 # - write an answer, check it, and have it graded.
 #
-# **Time:** about 10 minutes. **You need:** a little Python. NumPy is explained as it comes.
+# **Time:** about 15 minutes. **You need:** a little Python. It helps to have met NumPy arrays.
 #
 # ## A page is made of cells
 #
@@ -34,9 +34,11 @@ print("It runs.")
 # | Esc | stop typing; then ↑ and ↓ move between cells |
 # | Tab, Shift+Tab | while typing: complete a name, show its help |
 # | Ctrl+S (Cmd+S) | save |
+# | Esc, then I twice | stop a cell that does not end; so does the ■ button |
 #
 # The number in brackets, `[1]`, says in which order the cells ran. They share one memory,
-# called the **kernel**: what one cell defines, all later ones can use. If a page behaves
+# called the **kernel**: what one cell defines, all later ones can use. `[*]` means that a cell
+# is still running. If a page behaves
 # oddly, or you ran cells out of order, choose *Kernel → Restart Kernel and Run All Cells*.
 # Nothing that you wrote is lost.
 #
@@ -138,6 +140,12 @@ check("s0.patch_response", patch_response)
 # Run the answer cell again after you changed it, then the check. And make sure that the line
 # with `NotImplementedError` is gone.
 # </details>
+#
+# <details><summary>Help, the answer cell itself shows a red error</summary>
+#
+# Then Python could not read your code, and the check sees the version before, or none. Mend the
+# red error first: its last line names the trouble, and an arrow or ^ shows the place.
+# </details>
 
 # %%
 from cnnlab.check import when_written
@@ -171,8 +179,8 @@ with when_written("patch_response"):
 # ## Now get it wrong on purpose
 #
 # The checks of this course know the mistakes that people really make, and call them by name.
-# See for yourself: put one of these lines into your answer, run it, run the check, and read the
-# card. Then try the next one.
+# See for yourself: go back to your answer, put one of these lines into it, run just that cell and
+# the check below it, and read the card. Then try the next one.
 #
 # | instead of the right line | the mistake |
 # |---|---|
@@ -213,17 +221,20 @@ grade("00_start_here.ipynb")
 # | `notebooks/` | pages to read and run, such as this one |
 # | `assignments/` | questions to answer, with points |
 # | `solutions/` | the same with our answers: for afterwards |
-# | `cnnlab/` | the library. It is made of the functions that you write here |
+# | `cnnlab/` | the library, made of functions like those that you write |
 #
 # | so far there is | minutes |
 # |---|---|
-# | 00 Start here | 10 |
-# | [02 Convolution](02_convolution.ipynb): sliding windows, by hand and on a photograph | 50 |
-# | [Assignment 1](../assignments/a1_convolution.ipynb): write a convolution yourself | 70 |
+# | 00 Start here | 15 |
+# | [02 Convolution](02_convolution.ipynb): sliding windows, by hand and on a photograph | 70 |
+# | [Assignment 1](../assignments/a1_convolution.ipynb): write a convolution yourself | 120 |
+#
+# Page 01 and those after 02 are still to come; nothing in 02 needs them.
 #
 # ## When you are stuck
 #
-# 1. Read the last line of a red error: it says what was expected and what came instead.
+# 1. Read the last line of a red error. Errors of this course say what was expected and what
+#    came instead.
 # 2. Print shapes: `print(x.shape)`. Most mistakes are mistakes of shape.
 # 3. Make it smaller: a 3×3 image and a 2×2 kernel fit on paper.
 # 4. Restart the kernel and run the page from the top.

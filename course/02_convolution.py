@@ -10,8 +10,8 @@
 # - say which pixels an output sees, after one layer and after many;
 # - say exactly when "shift first" and "convolve first" give the same result, and when not.
 #
-# **Time:** about 50 minutes. **You need:** NumPy arrays and their shapes; page
-# [00 Start here](00_start_here.ipynb).
+# **Time:** about 70 minutes, with a good place for a break. **You need:** NumPy arrays and their
+# shapes; page [00 Start here](00_start_here.ipynb).
 #
 # The page asks before it shows. Write your guess down before you run a cell: a wrong guess
 # that you noticed teaches more than a right answer that you read.
@@ -41,7 +41,7 @@ viz.use_style()
 # %%
 x = np.array([1.0, 2, 0, 3, 1, 2])
 w = np.array([2.0, 1, -1])
-s = np.array([x[i : i + 3] @ w for i in range(4)])
+s = np.array([x[i : i + 3] @ w for i in range(4)])  # @ of two rows is their dot product
 s
 
 # %% [markdown] tags=["T04"]
@@ -63,7 +63,8 @@ np.convolve(x, w, "valid")
 #
 # $$(x * w)_i = \sum_u x_{i-u}\, w_u$$
 #
-# As $u$ goes up in the kernel, it goes *down* in $x$. That is the same as turning the kernel
+# As $u$ goes up in the kernel, it goes *down* in $x$. (The first place where all of it fits is
+# $i = 2$; those are the four numbers of `"valid"`.) That is the same as turning the kernel
 # around first and then sliding it. What we did above, without the turn, is called
 # **cross-correlation**. So if we hand NumPy a kernel that is already turned around, the two
 # turns should cancel:
@@ -76,8 +77,8 @@ assert np.array_equal(s, turned)
 
 # %% [markdown] tags=["T04"]
 # **Which one do "convolution layers" compute?** Cross-correlation, in every deep-learning
-# library, and in this course too. The lecture says "convolution", as everybody does, and
-# no harm comes of it: the weights of a layer are *learned*. If the library turned the
+# library, and in this course too. Everybody says "convolution" all the same, and no harm
+# comes of it: the weights of a layer are *learned*. If the library turned the
 # kernel around, training would simply find the turned kernel.
 #
 # It matters in two places: when you compare your layer with `np.convolve` or
@@ -108,10 +109,32 @@ step = viz.convolution_step(tiny, corner, 0, 1)
 viz.show(step, alt="The window frames 2, 0, 1, 2 of a 3 by 3 image; the output so far is 5, 4.")
 
 # %% [markdown]
-# The library's own function works on a whole batch of images with any number of channels,
-# so it asks for four axes. Said aloud: `x` is (N, H, W, C), *images, rows, columns,
+# ### From one kernel to a layer
+#
+# A color photograph is not one table of numbers but three, one for red, green and blue: its
+# **channels**. A **filter** has one kernel for each channel. Each kernel slides over its own
+# channel, and what they answer at one place is added up, with one more number, the **bias**. So
+# a filter turns many channels into one picture. Two channels of 2×2, on paper:
+#
+# $$\begin{bmatrix}1&2\\3&4\end{bmatrix}\text{ with }\begin{bmatrix}1&0\\0&1\end{bmatrix}
+# \text{ gives } 5, \qquad
+# \begin{bmatrix}0&1\\1&0\end{bmatrix}\text{ with }\begin{bmatrix}2&2\\2&2\end{bmatrix}
+# \text{ gives } 4, \qquad \text{bias } 10: \quad 5 + 4 + 10 = 19$$
+#
+# The library's `ops.conv_forward(x, w, b)` takes a whole batch of images and any number of
+# filters, so it asks for four axes. Said aloud: `x` is (N, H, W, C), *images, rows, columns,
 # channels*; `w` is (FH, FW, C, K), *rows, columns, channels in, filters out*; `b` is (K,),
-# one bias for each filter. One gray image and one kernel are the case N = C = K = 1:
+# one bias for each filter.
+
+# %%
+two_channels = np.stack([[[1.0, 2], [3, 4]], [[0, 1], [1, 0]]], axis=2)  # (2, 2, C)
+two_kernels = np.stack([np.eye(2), np.full((2, 2), 2.0)], axis=2)  # (FH, FW, C)
+ops.conv_forward(two_channels[None], two_kernels[..., None], np.array([10.0]))[0]
+
+# %% [markdown]
+# One number, in an array of shape (1, 1, 1, 1): one image, one row, one column, one filter.
+# For one gray image and one kernel, all that is left of the four axes is bookkeeping. We put it
+# away in a function; `None` adds an axis of length 1.
 
 
 # %%
@@ -199,8 +222,9 @@ viz.show(axes, alt="Edges: right; turned, with the colors exchanged; swapped, wi
 #
 # <details><summary>What you may have found</summary>
 #
-# 1. Most strongly where the window straddles the upright edge, and with 0 where all of it is
-#    even. At the lower end of the edge the answers fade.
+# 1. Most strongly where the window straddles the upright edge, and with 0 wherever left and
+#    right of it agree: on even ground, and along the level edge. At the lower end of the
+#    upright edge the answers fade.
 # 2. A window of 3 at stride 3 does not fit 7 pixels. With a padding of 1 it does: 9 pixels are
 #    three windows side by side.
 # </details>
@@ -239,8 +263,7 @@ viz.show(axes, alt="A band of weights; outputs joined to three inputs; outputs j
 # repeats the same three numbers down the diagonal. Emptiness saves multiplications. The
 # repetition saves parameters: that is a story for another page.
 #
-# In a real layer the savings are larger. The lecture's example takes 32×32×3 numbers to
-# 28×28×6, with windows of 5×5×3.
+# In a real layer the savings are larger. Six filters of 5×5×3 take 32×32×3 numbers to 28×28×6.
 #
 # **Predict:** by which factor do the connections shrink: 4, 40 or 400?
 
@@ -269,12 +292,9 @@ for depth in range(1, 4):
 # On paper: the first layer sees $F$ pixels, and each further one adds $F - 1$, so $n$ layers
 # with a window of $F$ see $1 + n(F-1)$. Three layers of 3×3 see as far as one of 7×7.
 #
-# A stride makes it faster: if a layer moves its window by $S$, neighbors above it lie $S$
-# times as far apart, and every layer above adds $S$ times as much.
-# `shapes.receptive_field` keeps that account from (kernel size, stride) pairs.
-#
-# **Predict:** how many layers of 3×3 does it take until one output sees all of an image 224
-# pixels wide, with stride 1, and with stride 2?
+# A stride makes it faster. With stride 2, two neighbors in layer 1 stand on pixels two apart, so
+# one more of them adds two pixels, and in the next layer four: 3, 7, 15. The account is kept by
+# `shapes.receptive_field`, from (kernel size, stride) pairs.
 
 # %%
 axes = viz.row(2, height=2.7, ratios=[7, 15])
@@ -282,12 +302,19 @@ viz.receptive_field_tower([(3, 1)] * 3, axes[0]).set_title("stride 1")
 viz.receptive_field_tower([(3, 2)] * 3, axes[1]).set_title("stride 2")
 viz.show(axes, alt="Three layers with a window of 3 see 7 pixels; with stride 2 they see 15.")
 
+# %% [markdown] tags=["T05"]
+# **Predict:** how many layers of 3×3 does it take until one output sees all of an image 224
+# pixels wide, with stride 1, and with stride 2?
+
 # %%
 for stride in (1, 2):
     depth = next(n for n in range(1, 999) if shapes.receptive_field([(3, stride)] * n) >= 224)
     print(f"224 pixels, stride {stride}: {depth} layers")
 
 # %% [markdown] tags=["T07"]
+# This is a good place for a break. In what follows, read the outputs first; the code is there
+# for those who want to know how it was measured.
+#
 # ## Shift first, or convolve first?
 #
 # Move the photograph three pixels to the right, then look for edges. Or look for edges and
@@ -307,7 +334,7 @@ def shift(image, pixels):
 
 for pad in (0, 1):
     difference = slide(shift(photo, 3), sobel, pad=pad) - shift(slide(photo, sobel, pad=pad), 3)
-    columns = np.unique(np.nonzero(difference)[1])
+    columns = np.unique(np.nonzero(difference)[1]).tolist()
     print(f"padding {pad}: columns {columns} of {difference.shape[1]} differ")
 
 # %% [markdown] tags=["T07"]
@@ -324,10 +351,10 @@ for pad in (0, 1):
 # ### Where it breaks: stride 2
 #
 # With stride 2 the output has half as many pixels, so a shift of 2 in the photograph should
-# be a shift of 1 in the output. **Predict:** what about a shift of 1?
+# be a shift of 1 in the output.
 #
 # We measure how far apart two pictures are, relative to their own size: 0 is the same, and
-# 1 is as wrong as answering with nothing but zeros.
+# 1 is as wrong as answering with nothing but zeros. **Predict:** what happens at a shift of 1?
 
 
 # %%
@@ -346,13 +373,13 @@ for pixels in (1, 2, 3, 4):
 
 # %% [markdown] tags=["T07"]
 # Even shifts are exact. For odd ones there is no place to move to: the window now stands on
-# pixels that it used to skip, and it finds other edges there. Networks with strides and
-# pooling are equivariant only to shifts by whole strides.
+# pixels that it used to skip, and it finds other edges there. Networks with strides are
+# equivariant only to shifts by whole strides.
 #
 # ### Where it breaks: rotation and scale
 #
 # Nothing in the sum says that a turned or a smaller cat is still a cat. **Predict:** a
-# rotation by 90° does no harm to some of these kernels. To which, and why?
+# rotation by 90° does no harm to some of our five kernels. To which, and why?
 
 
 # %%
@@ -361,17 +388,16 @@ def half_size(image):
     return image.reshape(image.shape[0] // 2, 2, image.shape[1] // 2, 2).mean(axis=(1, 3))
 
 
-for name in ("Sobel, left–right", "Laplacian", "blur"):
-    k = kernels[name]
+for name, k in kernels.items():
     turned = apart(slide(np.rot90(photo), k), np.rot90(slide(photo, k)))
     scaled = apart(slide(half_size(photo), k, pad=1), half_size(slide(photo, k, pad=1)))
     print(f"{name:18} rotation {turned:.2f}   half size {scaled:.2f}")
 
 # %% [markdown] tags=["T07"]
-# The Laplacian and the blur look the same after a quarter turn, so they do not notice one.
-# Sobel does. Half size disturbs all three: a kernel of three pixels now covers twice as much
-# of the scene. The blur suffers least, because it asks for nothing that a smaller picture has
-# lost.
+# Blur, sharpen and Laplacian look the same after a quarter turn, so they do not notice one.
+# The two Sobel kernels do. Half size disturbs all five: a kernel of three pixels now covers
+# twice as much of the scene. The blur suffers least, because it asks for nothing that a smaller
+# picture has lost.
 #
 # | change of the input | is the output changed in the same way? |
 # |---|---|

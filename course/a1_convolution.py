@@ -7,26 +7,29 @@
 #
 # | | question | points | minutes | difficulty |
 # |---|---|---|---|---|
-# | 1 | the size of the output | 20 | 10 | ●○○ |
-# | 2 | convolution with loops | 40 | 25 | ●●○ |
-# | 3 | convolution, vectorized | 40 | 35 | ●●● |
+# | 1 | the size of the output | 20 | 15 | ●○○ |
+# | 2 | convolution with loops | 40 | 45 | ●●○ |
+# | 3 | convolution, vectorized | 40 | 60 | ●●● |
 #
 # **You need** page [02 Convolution](../notebooks/02_convolution.ipynb).
 #
 # **How it works.** Write your code where it says `NotImplementedError`, run the cell, then
 # run the check below it: it says at once whether the answer is right, and if not, what it
-# recognizes. The last cell of the page counts your points. The grader takes only your
-# answer cells, so it does not matter what happens to the rest of the notebook.
+# recognizes. The last cell of the page counts your points. The grader takes only the answer
+# cells, so it does not matter what happens to the rest of the notebook; but helpers and imports
+# that an answer needs have to stand *inside* an answer cell.
 
 # %%
 import numpy as np
+
+from cnnlab import shapes
 
 rng = np.random.default_rng(0)
 
 # %% [markdown] tags=["T09", "T10", "T11"]
 # ## Question 1: the size of the output
 #
-# **20 points · 10 minutes · difficulty ●○○**
+# **20 points · 15 minutes · difficulty ●○○**
 #
 # A window of $F$ pixels slides along an axis of $W$ pixels in steps of $S$. Before it
 # starts, $P$ zeros are added at *each* end. How many positions are there?
@@ -42,9 +45,12 @@ rng = np.random.default_rng(0)
 #
 # Before you write it, work out three by hand: a 3-window on 7 pixels at stride 1, at
 # stride 2, and at stride 3.
+#
+# (The lone `*` in the first line says that what follows is given by name:
+# `output_size(7, 3, stride=2)`.)
 
 
-# %% question="a1.output_size" points=20 minutes=10 difficulty=1
+# %% question="a1.output_size" points=20 minutes=15 difficulty=1
 def output_size(size, kernel_size, *, stride=1, pad=0):
     """How many positions a window takes along one axis.
 
@@ -71,7 +77,7 @@ from cnnlab.check import check
 check("a1.output_size", output_size)
 
 # %% [markdown]
-# <details><summary>Hint 1: it is right for some sizes only</summary>
+# <details><summary>Hint 1: where to begin</summary>
 #
 # Compute the room to move first: $W - F + 2P$. Every special case is a special value of
 # this one number.
@@ -91,9 +97,24 @@ check("a1.output_size", output_size)
 # %% [markdown] tags=["T08", "T13"]
 # ## Question 2: convolution with loops
 #
-# **40 points · 25 minutes · difficulty ●●○**
+# **40 points · 45 minutes · difficulty ●●○**
 #
-# Now the operation itself, written so plainly that you can see every multiplication.
+# Now the operation itself, written so plainly that you can see every multiplication. First a
+# small example: one 3×3 image, one 2×2 filter, bias 10.
+
+# %%
+tiny_x = np.array([[1.0, 2, 0], [3, 1, 3], [0, 5, 2]]).reshape(1, 3, 3, 1)
+tiny_w = np.array([[1.0, 0.0], [0.0, -1.0]]).reshape(2, 2, 1, 1)
+tiny_b = np.array([10.0])
+print(tiny_x[0, :, :, 0])
+print(tiny_w[:, :, 0, 0], "and bias", tiny_b[0])
+
+# %% [markdown] tags=["T08", "T13"]
+# The window at the top left holds 1, 2, 3, 1. Its dot product with the filter is
+# $1\cdot1 + 2\cdot0 + 3\cdot0 + 1\cdot(-1) = 0$, and with the bias it answers 10. What are
+# the other three outputs? Write them down; a cell below runs your function on it.
+#
+# In general there are many images, channels and filters:
 #
 # | name | shape | what it is |
 # |---|---|---|
@@ -110,22 +131,11 @@ check("a1.output_size", output_size)
 # $$\text{out}[n,i,j,k] = b[k] + \sum_{u}\sum_{v}\sum_{c}
 #   x_\text{padded}[n,\; iS+u,\; jS+v,\; c]\;\, w[u,v,c,k]$$
 #
-# A small example to check your thinking: one 3×3 image, one 2×2 filter.
-
-# %%
-tiny_x = np.array([[1.0, 2, 0], [3, 1, 4], [0, 5, 2]]).reshape(1, 3, 3, 1)
-tiny_w = np.array([[1.0, 0.0], [0.0, -1.0]]).reshape(2, 2, 1, 1)
-tiny_b = np.array([10.0])
-print(tiny_x[0, :, :, 0])
-print(tiny_w[:, :, 0, 0], "and bias", tiny_b[0])
-
-# %% [markdown]
-# The window at the top left holds 1, 2, 3, 1. Its dot product with the filter is
-# $1\cdot1 + 2\cdot0 + 3\cdot0 + 1\cdot(-1) = 0$, and with the bias it answers 10. What are
-# the other three outputs? Write them down; a cell below runs your function on it.
+# For OH and OW call `shapes.output_size`, the library's answer to question 1: then a slip there
+# costs you nothing here.
 
 
-# %% question="a1.conv_loops" points=40 minutes=25 difficulty=2
+# %% question="a1.conv_loops" points=40 minutes=45 difficulty=2
 def conv_loops(x, w, b, *, stride=1, pad=0):
     """Convolution as loops over images, rows, columns and filters.
 
@@ -137,8 +147,8 @@ def conv_loops(x, w, b, *, stride=1, pad=0):
     # BEGIN SOLUTION
     N, H, W, _ = x.shape
     FH, FW, _, K = w.shape
-    OH = output_size(H, FH, stride=stride, pad=pad)
-    OW = output_size(W, FW, stride=stride, pad=pad)
+    OH = shapes.output_size(H, FH, stride=stride, pad=pad)
+    OW = shapes.output_size(W, FW, stride=stride, pad=pad)
     padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     out = np.zeros((N, OH, OW, K), dtype=x.dtype)
     for n in range(N):
@@ -166,8 +176,8 @@ check("a1.conv_loops", conv_loops)
 # %% [markdown]
 # <details><summary>Hint 1: where to begin</summary>
 #
-# Four steps, in this order: read the sizes off the shapes; find OH and OW (question 1
-# is for that); make the padded copy of `x` and the empty output; loop.
+# Four steps, in this order: read the sizes off the shapes; find OH and OW; make the padded
+# copy of `x` and the empty output; loop.
 # </details>
 #
 # <details><summary>Hint 2: padding only two of four axes</summary>
@@ -191,10 +201,10 @@ check("a1.conv_loops", conv_loops)
 # %% [markdown] tags=["T13"]
 # ## Question 3: convolution, vectorized
 #
-# **40 points · 35 minutes · difficulty ●●●**
+# **40 points · 60 minutes · difficulty ●●●**
 #
-# The loops make N·OH·OW·K small dot products. A matrix product makes them all in one go,
-# and it is the fastest thing your computer can do. So: collect the windows into one large
+# The loops make N·OH·OW·K small dot products. A matrix product makes them all in one go, and
+# nothing that a computer does with numbers is better tuned. So: collect the windows into one large
 # matrix, a row for each position; reshape the filters into another, a column for each
 # filter; multiply.
 #
@@ -204,8 +214,20 @@ check("a1.conv_loops", conv_loops)
 # | `w.reshape(-1, K)` | (FH·FW·C, K) | one place of the window, in all K filters |
 # | product | (N·OH·OW, K) | one position of the output |
 #
-# (This is called *im2col*, image to columns, after the function that collects the
-# windows.) NumPy can show all windows without copying anything. Look at what it gives:
+# (This is called *im2col*, image to columns, after the function that collects the windows. In a
+# `reshape`, `-1` means: work this one out.) One thing to know first: in which order does
+# `reshape` read an array?
+#
+# **Predict** both lines before you run them: two pixels with three channels each.
+
+# %%
+pixels = np.array([["a0", "a1", "a2"], ["b0", "b1", "b2"]])  # (pixel, channel)
+print(pixels.reshape(-1))
+print(pixels.transpose(1, 0).reshape(-1))
+
+# %% [markdown] tags=["T13"]
+# `reshape` reads along the last axis first and never moves a number; `transpose` decides what
+# the last axis is. Now the windows. NumPy can show all of them without copying anything:
 
 # %%
 from numpy.lib.stride_tricks import sliding_window_view
@@ -220,12 +242,12 @@ print(windows.shape)
 # the window**, while in a filter they come after them. Which order of axes puts the two in
 # line?
 #
-# Return **two** things, `out` and `cache`. The cache is for the backward pass of a later
-# assignment, which will want to know what went in: `(x, w, b, stride, pad)` is a good
+# Return **two** things, `out` and `cache`. The cache is for a later assignment, about how a
+# network learns: it will want to know what went in. So `(x, w, b, stride, pad)` is a good
 # choice, and only your own functions ever look inside.
 
 
-# %% question="a1.conv_forward" points=40 minutes=35 difficulty=3
+# %% question="a1.conv_forward" points=40 minutes=60 difficulty=3
 def conv_forward(x, w, b, *, stride=1, pad=0):
     """Convolution as one matrix product; no loop over positions or filters.
 
@@ -237,8 +259,8 @@ def conv_forward(x, w, b, *, stride=1, pad=0):
     # BEGIN SOLUTION
     N, H, W, C = x.shape
     FH, FW, _, K = w.shape
-    OH = output_size(H, FH, stride=stride, pad=pad)
-    OW = output_size(W, FW, stride=stride, pad=pad)
+    OH = shapes.output_size(H, FH, stride=stride, pad=pad)
+    OW = shapes.output_size(W, FW, stride=stride, pad=pad)
     padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     windows = sliding_window_view(padded, (FH, FW), axis=(1, 2))[:, ::stride, ::stride]
     columns = windows.transpose(0, 1, 2, 4, 5, 3).reshape(N * OH * OW, FH * FW * C)
@@ -253,13 +275,20 @@ from cnnlab.check import check
 check("a1.conv_forward", conv_forward)
 
 # %% [markdown]
-# <details><summary>Hint 1: stride</summary>
+# <details><summary>Hint 1: where to begin</summary>
+#
+# Six steps: pad; all windows; only every stride-th of them; put the axes in order and flatten
+# each window to a row; multiply by the reshaped filters and add `b`; give the result its four
+# axes back.
+# </details>
+#
+# <details><summary>Hint 2: stride</summary>
 #
 # `sliding_window_view` gives every position, stride 1. Positions are axes 1 and 2:
 # slice them with `[:, ::stride, ::stride]` to keep every stride-th.
 # </details>
 #
-# <details><summary>Hint 2: the order of the axes</summary>
+# <details><summary>Hint 3: the order of the axes</summary>
 #
 # The windows come as (N, OH, OW, C, FH, FW). A filter is (FH, FW, C). `transpose` with
 # the six axis numbers in the right order puts the channels last; only then reshape.
@@ -288,11 +317,11 @@ with when_written("conv_loops", "conv_forward"):
     print("largest difference below 1e-12:", np.abs(slow - fast).max() < 1e-12)
 
 # %% tags=["nbval-ignore-output"]
-from timeit import timeit
+from timeit import repeat
 
 with when_written("conv_loops", "conv_forward"):
-    loops = timeit(lambda: conv_loops(x, w, b, pad=2), number=1)
-    product = timeit(lambda: conv_forward(x, w, b, pad=2), number=10) / 10
+    loops = min(repeat(lambda: conv_loops(x, w, b, pad=2), number=1, repeat=5))
+    product = min(repeat(lambda: conv_forward(x, w, b, pad=2), number=1, repeat=20))
     print(f"the loops took {loops / product:.0f} times as long")
 
 # %% [markdown]
