@@ -47,8 +47,18 @@ def lab(page, jupyter_options):
 @main.command()
 @click.argument("notebook", type=click.Path(path_type=Path))
 @click.option("--assignment", help="Which one it answers, where the notebook does not say so.")
-@click.option("--seed", type=int, help="Of the numbers in the checks; a fresh one by default.")
-@click.option("--timeout", type=float, default=30.0, show_default=True, help="Seconds per cell.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Of the numbers in the checks; a fresh one by default.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True, max=86_400),
+    default=30.0,
+    show_default=True,
+    help="Seconds for each cell.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 def grade(notebook, assignment, seed, timeout, as_json):
     """Grade NOTEBOOK: points for each question, and the total.

@@ -97,10 +97,34 @@ def test_building_and_what_comes_of_it(course):
     # An assignment that holds a learner's answer is not written over, nor is anything else.
     answer.source = "def patch_response(patch, kernel):\n    return 1"
     nbformat.write(blank, course / "assignments" / "a0_test.ipynb")
-    with pytest.raises(PaperError, match=r"holds answers of yours \(question s0\.patch_response\)"):
+    with pytest.raises(PaperError, match=r"a0_test\.ipynb has been changed by hand"):
         build(course, say=quiet)
     assert "return 1" in read(course / "assignments" / "a0_test.ipynb").cells[0].source
     assert read(course / "notebooks" / "01_page.ipynb").cells[1].outputs[0].text == "3\n"
+
+
+@pytest.mark.parametrize("left", ["notes", "no notebook"])
+def test_work_in_a_notebook_is_not_written_over(course, left):
+    build(course, ["01_page"], say=quiet)
+    path = course / "notebooks" / "01_page.ipynb"
+    if left == "notes":
+        page = read(path)
+        page.cells.append(nbformat.v4.new_markdown_cell("my notes"))
+        nbformat.write(page, path)
+    else:
+        path.write_text("<<<<<<< HEAD", encoding="utf-8")
+    before = path.read_bytes()
+    assert list(map(str, stale(course, ["01_page"], say=quiet))) == ["notebooks/01_page.ipynb"]
+    with pytest.raises(PaperError, match="may hold work of yours"):
+        build(course, ["01_page"], say=quiet)
+    assert path.read_bytes() == before
+
+
+def test_a_check_that_leaves_no_record_is_refused(course):
+    silent = QUESTION.replace('check("s0.patch_response", patch_response)', "print('Right.')")
+    (course / "course" / "a0_test.py").write_text(silent, encoding="utf-8")
+    with pytest.raises(PaperError, match=r"the check of s0\.patch_response left 0 records"):
+        build(course, ["a0_test"], say=quiet)
 
 
 def test_the_command_reports_what_is_out_of_date(course, monkeypatch):

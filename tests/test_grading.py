@@ -4,13 +4,17 @@ import copy
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import nbformat
 import pytest
 from click.testing import CliRunner
 
+from cnnlab.check.questions import find
+from cnnlab.check.verdict import reference_record
 from cnnlab.cli import main
 from cnnlab.grading import grade
 from cnnlab.grading.build import blank_of, read_source
@@ -138,6 +142,110 @@ def test_only_the_answer_cells_count(hand_in):
     assert outcome(hand_in(change=vandalize)) == ALL_RIGHT
 
 
+def _metadata_gone(notebook):
+    for cell in notebook.cells:
+        cell.metadata = {}
+
+
+def _marks_and_ids_gone(notebook):
+    _metadata_gone(notebook)
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"new-{number}"
+
+
+def _only_nbgrader_left(notebook):
+    for number, cell in enumerate(notebook.cells):
+        cell.metadata.pop("cnnlab", None)
+        cell.id = f"new-{number}"
+
+
+@pytest.mark.parametrize("change", [_metadata_gone, _marks_and_ids_gone, _only_nbgrader_left])
+def test_answers_are_found_where_a_tool_has_dropped_the_marks(hand_in, change):
+    assert outcome(hand_in(change=change)) == ALL_RIGHT
+
+
+def test_an_answer_split_over_cells_is_put_together(hand_in):
+    def split(notebook):
+        at = next(n for n, c in enumerate(notebook.cells) if mark(c).get("question") == PATCH)
+        first = copy.deepcopy(notebook.cells[at])
+        first.id, first.source = "first-half", "import operator"
+        empty = copy.deepcopy(first)
+        empty.id, empty.source = "empty", ""
+        answer = "def patch_response(p, k):\n    return operator.mul(p, k).sum()"
+        notebook.cells[at].source = answer
+        notebook.cells[at:at] = [empty, first]
+
+    assert outcome(hand_in(change=split)) == ALL_RIGHT
+
+
+def test_a_missing_answer_cell_is_said_and_none_at_all_is_no_grade(hand_in):
+    def drop(questions):
+        def change(notebook):
+            notebook.cells = [c for c in notebook.cells if mark(c).get("question") not in questions]
+
+        return change
+
+    report = hand_in(change=drop([PATCH]))
+    assert outcome(report) == ALL_RIGHT | {PATCH: ("not attempted", 0)}
+    assert message(report, PATCH) == "Its answer cell is gone."
+    report = hand_in(change=drop([PATCH, SIZE, LOOPS]))
+    assert (report.status, report.score) == ("unreadable", None)
+    assert "no answer cell" in report.message
+
+
+def test_a_stray_line_below_a_right_answer_costs_nothing(hand_in):
+    stray = "def patch_response(p, k):\n    return (p * k).sum()\n\nprint(of_an_earlier_try)"
+    assert outcome(hand_in({PATCH: stray})) == ALL_RIGHT
+
+
+def test_an_answer_that_ends_the_kernel_in_a_moment_does_not_cost_the_next(hand_in):
+    later = "def patch_response(p, k):\n    return (p * k).sum()\n\nquit()"
+    assert outcome(hand_in({PATCH: later})) == ALL_RIGHT
+
+
+def test_not_implemented_for_one_case_is_wrong_and_input_is_an_error(hand_in):
+    report = hand_in(
+        {
+            PATCH: "def patch_response(p, k):\n    if p.size > 9:\n"
+            "        raise NotImplementedError('large')\n    return (p * k).sum()",
+            SIZE: "def output_size(*args, **options):\n    return int(input())",
+        }
+    )
+    assert outcome(report)[PATCH] == ("wrong", 0)
+    assert "NotImplementedError: large" in message(report, PATCH)
+    assert outcome(report)[SIZE] == ("wrong", 0)
+
+
+def test_an_answer_that_calls_an_unwritten_one_says_so(hand_in, course):
+    paper = Paper("paper", nbformat.read(course / "solutions" / "paper.ipynb", as_version=4))
+    stub = blank_of(paper.notebook)
+    unwritten = next(c.source for c in stub.cells if mark(c).get("question") == SIZE)
+    report = hand_in({SIZE: unwritten})
+    assert outcome(report)[SIZE] == ("not attempted", 0)
+    assert outcome(report)[LOOPS] == ("error", 0)
+    assert "calls what is not written yet. Write output_size here" in message(report, LOOPS)
+
+
+def test_output_without_end_costs_its_own_question(hand_in):
+    flood = (
+        "def patch_response(patch, kernel):\n"
+        "    while True:\n        try:\n            print('x')\n"
+        "        except BaseException: pass"
+    )
+    report = hand_in({PATCH: flood}, timeout=3)
+    assert outcome(report) == ALL_RIGHT | {PATCH: ("timed out", 0)}
+
+
+def test_a_thread_that_prints_on_and_on_costs_nothing(hand_in):
+    chatter = (
+        "import threading, time\n"
+        "def talk():\n    while True:\n        print('still here')\n        time.sleep(0.2)\n"
+        "threading.Thread(target=talk, daemon=True).start()\n"
+        "def patch_response(patch, kernel):\n    return (patch * kernel).sum()"
+    )
+    assert outcome(hand_in({PATCH: chatter})) == ALL_RIGHT
+
+
 def test_an_edited_check_cell_gains_nothing(hand_in):
     def cheat(notebook):
         for cell in notebook.cells:
@@ -243,7 +351,12 @@ def patch_response(patch, kernel):
     "two records": """
 from IPython.display import display
 def patch_response(patch, kernel):
-    display({"application/vnd.cnnlab.check+json": {"status": "right"}}, raw=True)
+    from cnnlab.check.questions import find
+    from cnnlab.check.verdict import reference_record
+    import os
+    record = reference_record(find("s0.patch_response"), int(os.environ["CNNLAB_CHECK_SEED"]))
+    if patch.shape == (3, 3):
+        display({"application/vnd.cnnlab.check+json": record}, raw=True)
     return 0.0
 """,
     "check replaced": """
@@ -261,7 +374,7 @@ def patch_response(patch, kernel):
 """,
     "numbers of another seed": """
 def patch_response(patch, kernel):
-    return {(3, 3): -2.5, (5, 5): 1.0, (2, 4): 0.5}[patch.shape]
+    return {(3, 3): NUMBER_0, (5, 5): NUMBER_1, (2, 4): NUMBER_2}[patch.shape]
 """,
     "comparison always true": """
 import numpy as np
@@ -275,6 +388,8 @@ def patch_response(patch, kernel):
 
 @pytest.mark.parametrize("source", FORGERIES.values(), ids=FORGERIES)
 def test_a_forged_verdict_gains_nothing(hand_in, source):
+    for number, case in enumerate(reference_record(find(PATCH), 0)["cases"]):
+        source = source.replace(f"NUMBER_{number}", str(case["outcome"]["data"][0]))
     report = hand_in({PATCH: source})
     status, points = outcome(report)[PATCH]
     assert (status, points) == ("wrong", 0)
@@ -288,8 +403,26 @@ def test_nothing_beside_the_submission_configures_the_grader(hand_in, tmp_path):
     assert outcome(hand_in()) == ALL_RIGHT
 
 
+def test_settings_of_the_user_do_not_reach_the_kernel(hand_in, tmp_path, monkeypatch):
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00.py").write_text(
+        "import cnnlab.check as c\nc.make_record = lambda q, a, s: c.reference_record(q, s)\n"
+    )
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    wrong = {PATCH: "def patch_response(patch, kernel):\n    return 0.0"}
+    assert outcome(hand_in(wrong))[PATCH] == ("wrong", 0)
+
+
+def test_each_run_draws_its_own_seed(course):
+    path = course / "solutions" / "paper.ipynb"
+    first, second = grade(path, root=course), grade(path, root=course)
+    assert first.seed != second.seed
+    assert first.score == second.score == 60
+
+
 def test_a_renamed_submission_says_itself_what_it_answers(hand_in):
-    assert outcome(hand_in(name="my homework (final) é.txt")) == ALL_RIGHT
+    assert outcome(hand_in(name="my homework [1] a::b é.txt")) == ALL_RIGHT
 
 
 UNREADABLE = {
@@ -318,13 +451,87 @@ def test_a_file_that_is_no_notebook_is_unreadable_not_zero(course, tmp_path, con
 
 def test_odd_cells_are_left_behind(course, tmp_path):
     notebook = json.loads((course / "solutions" / "paper.ipynb").read_text(encoding="utf-8"))
-    odd = [3, None, {}, {"cell_type": "code", "metadata": 3, "source": 4}]
-    notebook["cells"] += [{"cell_type": "code", "metadata": {"cnnlab": 7, "tags": 5}, "source": ""}]
+    cell = {"cell_type": "code", "outputs": [], "execution_count": None, "source": ""}
+    odd = [
+        cell | {"metadata": {"cnnlab": 7, "nbgrader": [], "tags": 5}},
+        cell | {"metadata": {"cnnlab": {"role": "answer", "question": ["a"]}}},
+        cell | {"metadata": {"cnnlab": {"role": 3, "question": None}}},
+    ]
     path = tmp_path / "paper.ipynb"
-    path.write_text(json.dumps(notebook | {"cells": notebook["cells"]}), encoding="utf-8")
-    assert len(read_submission(path).cells) == len(notebook["cells"])
-    path.write_text(json.dumps(notebook | {"cells": odd}), encoding="utf-8")
-    assert grade(path, root=course).status in ("unreadable", "graded")
+    path.write_text(json.dumps(notebook | {"cells": odd + notebook["cells"]}), encoding="utf-8")
+    assert outcome(grade(path, root=course)) == ALL_RIGHT
+    for broken in (3, None, {}, cell | {"metadata": 3}, cell | {"metadata": {}, "source": 4}):
+        path.write_text(json.dumps(notebook | {"cells": [broken]}), encoding="utf-8")
+        report = grade(path, root=course)
+        assert (report.status, report.score) == ("unreadable", None)
+
+
+def test_a_byte_order_mark_does_no_harm(course, tmp_path):
+    text = (course / "solutions" / "paper.ipynb").read_bytes()
+    (tmp_path / "mine.ipynb").write_bytes(b"\xef\xbb\xbf" + text)
+    assert outcome(grade(tmp_path / "mine.ipynb", root=course)) == ALL_RIGHT
+
+
+def test_a_notebook_of_something_else_is_unreadable(course, tmp_path):
+    other = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
+    nbformat.write(other, tmp_path / "diary.ipynb")
+    report = grade(tmp_path / "diary.ipynb", root=course)
+    assert report.status == "unreadable"
+    assert "does not say which assignment it answers" in report.message
+    assert (
+        "there is no answer cell of paper"
+        in grade(tmp_path / "diary.ipynb", assignment="paper", root=course).message
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"timeout": 0}, "timeout"), ({"timeout": float("nan")}, "timeout"), ({"seed": -1}, "seed")],
+)
+def test_impossible_options_are_refused(course, options, words):
+    with pytest.raises(ValueError, match=words):
+        grade(course / "solutions" / "paper.ipynb", root=course, **options)
+
+
+def test_ctrl_c_leaves_nothing_behind(course, tmp_path):
+    loop = nbformat.read(course / "solutions" / "paper.ipynb", as_version=4)
+    next(c for c in loop.cells if mark(c).get("question") == PATCH).source = (
+        "import pathlib, os, time\n"
+        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))\ntime.sleep(60)"
+    )
+    nbformat.write(loop, tmp_path / "loop.ipynb")
+    command = [sys.executable, "-m", "cnnlab", "grade", str(tmp_path / "loop.ipynb")]
+    (tmp_path / "tmp").mkdir()
+    environment = {"CNNLAB_COURSE": str(course), "TMPDIR": str(tmp_path / "tmp")}
+    process = subprocess.Popen(
+        command,
+        env=os.environ | environment,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        # Where tests run in the background, Ctrl+C may have been switched off for all of them.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    pid = tmp_path / "pid"
+    _wait_until(lambda: pid.exists() and pid.read_text())
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) != 0
+    _wait_until(lambda: not _lives(int(pid.read_text())))
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def _lives(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _wait_until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.1)
 
 
 def test_an_unknown_assignment_lists_the_known_ones(course, tmp_path):
@@ -335,10 +542,8 @@ def test_an_unknown_assignment_lists_the_known_ones(course, tmp_path):
 
 def test_a_paper_says_what_it_is_worth(course):
     paper = Paper("paper", nbformat.read(course / "solutions" / "paper.ipynb", as_version=4))
-    assert paper.out_of == 60
-    assert "NotImplementedError" in paper.stub(SIZE)
-    with pytest.raises(PaperError, match=r"no question 'a9\.none'"):
-        paper.stub("a9.none")
+    worth = [(item.id, item.points) for item in paper.items]
+    assert worth == [(PATCH, 10), (SIZE, 20), (LOOPS, 30)]
 
 
 @pytest.fixture

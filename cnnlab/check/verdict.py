@@ -51,12 +51,12 @@ def make_record(question: Question, answer, seed: int) -> dict:
     if answer is None:
         return _record(question, NOT_ATTEMPTED, [])
     rng = np.random.default_rng(seed)
-    try:
-        results = [run_case(answer, case, question.view) for case in question.cases(rng)]
-        loops = question.no_loops is not None and _loops(answer, *question.no_loops(rng))
-    except NotImplementedError as error:
+    results = [run_case(answer, case, question.view) for case in question.cases(rng)]
+    errors = [result["outcome"].get("type", [""])[0] for result in results]
+    if set(errors) == {NotImplementedError.__name__}:
         # The stub of another answer may be what stopped it: its words say which.
-        return _record(question, NOT_ATTEMPTED, []) | {"note": str(error)[:200]}
+        return _record(question, NOT_ATTEMPTED, []) | {"note": results[0]["outcome"]["message"]}
+    loops = question.no_loops is not None and _loops(answer, *question.no_loops(rng))
     return _record(question, "answered", results) | {"loops": loops}
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from traitlets.config import Config
 
@@ -48,13 +48,13 @@ def build(root: Path, names: list[str] | None = None, *, say=print) -> list[Path
     ------
     PaperError
         If a source is not as it must be, a cell fails, a solution is not right, a blank is not
-        blank, or a notebook to be replaced holds a learner's own answers.
+        blank, or a notebook to be replaced has been changed by hand.
     """
     with tempfile.TemporaryDirectory(prefix="cnnlab-build-") as folder:
         made = _make(root, names, Path(folder), say)
         changed = [path for path in made if _difference(Path(folder, path), root / path)]
         for path in changed:
-            _refuse_to_lose_answers(root / path)
+            _refuse_to_lose_work(root / path)
         for path in changed:
             (root / path).parent.mkdir(exist_ok=True)
             shutil.copyfile(Path(folder, path), root / path)
@@ -161,7 +161,6 @@ def blank_of(solved: NotebookNode) -> NotebookNode:
             stub = strip(cell.source)
             secret |= _telling_lines(cell.source) - _telling_lines(stub)
             cell.source = stub
-            cell.metadata.cnnlab.stub = digest(stub)
     for cell in blank.cells:
         if leaks := _telling_lines(cell.source) & secret:
             raise PaperError(f"a line of a solution stands in the open: {sorted(leaks)[0]!r}.")
@@ -261,7 +260,7 @@ def _execute(notebook: NotebookNode, cwd: Path, root: Path) -> NotebookNode:
     )
     try:
         client.execute(env=os.environ | {ROOT_VARIABLE: str(root)})
-    except CellExecutionError as error:
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise PaperError(f"{notebook.metadata.cnnlab.paper}: {error}") from None
     for cell in done.cells:
         cell.metadata.pop("execution", None)
@@ -274,6 +273,7 @@ def _execute(notebook: NotebookNode, cwd: Path, root: Path) -> NotebookNode:
 
 
 def _write(notebook: NotebookNode, path: Path) -> None:
+    notebook.metadata.cnnlab.digest = digest(notebook)
     nbformat.validate(notebook)
     nbformat.write(notebook, path)
 
@@ -284,9 +284,11 @@ def _prove(notebook: NotebookNode, status: str) -> None:
         if mark(cell).get("role") == "check":
             question = find(mark(cell)["question"])
             records = [o.data[MIME] for o in cell.outputs if MIME in o.get("data", {})]
+            name = notebook.metadata.cnnlab.paper
+            if len(records) != 1:
+                raise PaperError(f"{name}: the check of {question.id} left {len(records)} records.")
             verdict = judge(question, records[0], reference_record(question, 0), 0)
             if verdict.status != status:
-                name = notebook.metadata.cnnlab.paper
                 raise PaperError(f"{name}: {question.id} must be {status}, but: {verdict}")
 
 
@@ -294,7 +296,10 @@ def _difference(new: Path, old: Path) -> str:
     """What first differs between two notebooks, or nothing."""
     if not old.exists():
         return "it is not there"
-    a, b = _stable(new), _stable(old)
+    try:
+        a, b = _stable(new), _stable(old)
+    except nbformat.reader.NotJSONError:
+        return "it is not a notebook"
     for mine, theirs in zip(a.cells, b.cells, strict=False):
         if mine != theirs:
             parts = [key for key in mine if mine[key] != theirs.get(key)]
@@ -317,13 +322,17 @@ def _stable(path: Path) -> NotebookNode:
     return notebook
 
 
-def _refuse_to_lose_answers(path: Path) -> None:
-    if not path.exists() or path.parent.name == "solutions":
+def _refuse_to_lose_work(path: Path) -> None:
+    """A notebook that is not as it was built holds somebody's answers or notes."""
+    if not path.exists():
         return
-    for cell in nbformat.read(path, as_version=4).cells:
-        stub = mark(cell).get("stub")
-        if stub and digest(cell.source) != stub:
-            raise PaperError(
-                f"{path} holds answers of yours (question {mark(cell)['question']}). Move it away "
-                "first; nothing was written."
-            )
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        as_built = notebook.metadata.get("cnnlab", {}).get("digest")
+    except nbformat.reader.NotJSONError:
+        notebook = as_built = None
+    if notebook is None or as_built != digest(notebook):
+        raise PaperError(
+            f"{path} has been changed by hand and may hold work of yours. Move it away first; "
+            "nothing was written."
+        )

@@ -47,41 +47,72 @@ class Paper:
         marks = (mark(cell) for cell in self.notebook.cells)
         return [Item(m["question"], m["points"]) for m in marks if m.get("role") == "answer"]
 
-    @property
-    def out_of(self) -> int:
-        return sum(item.points for item in self.items)
+    def graft(self, submission: NotebookNode) -> tuple[NotebookNode, dict[str, str]]:
+        """The pristine notebook with the learner's answers in it, and what was found.
 
-    def stub(self, question: str) -> str:
-        """What the learner finds in the answer cell before writing anything."""
-        return strip(self._answer(question).source)
+        Everything else in the submission is left behind. Where no answer is found, the
+        question keeps its empty stub.
 
-    def graft(self, submission: NotebookNode) -> tuple[NotebookNode, set[str]]:
-        """The pristine notebook with the learner's answers in it, and the questions attempted.
+        Returns
+        -------
+        notebook : the graft.
+        found : question → "written", "stub" (nothing written yet) or "missing" (no such cell).
 
-        Answers are found by the question their cell is marked with; of several the first
-        counts. Everything else in the submission is left behind. Where no answer is found,
-        the question keeps its empty stub.
+        Raises
+        ------
+        UnreadableError
+            If the submission holds no answer cell at all.
         """
-        answers: dict[str, str] = {}
-        for cell in submission.cells:
-            question = mark(cell).get("question")
-            if cell.get("cell_type") == "code" and mark(cell).get("role") == "answer":
-                answers.setdefault(str(question), str(cell.get("source", "")))
-        grafted, attempted = copy.deepcopy(self.notebook), set()
+        grafted, found = copy.deepcopy(self.notebook), {}
         for cell in grafted.cells:
             if mark(cell).get("role") == "answer":
-                question = mark(cell)["question"]
-                stub = strip(cell.source)
-                cell.source = answers.get(question, stub)
-                if cell.source.split() not in (stub.split(), []):
-                    attempted.add(question)
-        return grafted, attempted
+                question, stub = mark(cell)["question"], strip(cell.source)
+                copies = _copies(submission, cell, stub)
+                written = [text for text in copies if text.split() not in (stub.split(), [])]
+                found[question] = "written" if written else "stub" if copies else "missing"
+                cell.source = _joined(written, stub) if written else stub
+        if set(found.values()) == {"missing"}:
+            raise UnreadableError(f"there is no answer cell of {self.name} in it.")
+        return grafted, found
 
-    def _answer(self, question: str) -> NotebookNode:
-        for cell in self.notebook.cells:
-            if mark(cell).get("role") == "answer" and mark(cell)["question"] == question:
-                return cell
-        raise PaperError(f"{self.name} has no question {question!r}.")
+
+def _copies(submission: NotebookNode, pristine: NotebookNode, stub: str) -> list[str]:
+    """Sources of the cells that answer a question, in the order of the page.
+
+    Known by our mark; where a tool has dropped that, by nbgrader's, by the cell's id, or by
+    the function that it defines.
+    """
+    question, grade_id = mark(pristine)["question"], pristine.metadata["nbgrader"]["grade_id"]
+    heads = [f"def {name}(" for name in _functions(stub)]
+    ways = (
+        lambda cell: mark(cell).get("role") == "answer" and mark(cell).get("question") == question,
+        lambda cell: _nbgrader_id(cell) == grade_id,
+        lambda cell: cell.get("id") == pristine.id,
+        lambda cell: any(cell.source.startswith(head) for head in heads),
+    )
+    cells = [cell for cell in submission.cells if cell.get("cell_type") == "code"]
+    for is_answer in ways:
+        if copies := [cell.source for cell in cells if is_answer(cell)]:
+            return copies
+    return []
+
+
+def _joined(written: list[str], stub: str) -> str:
+    """An answer that was split over cells is put together; of two answers the first counts."""
+    heads = [f"def {name}(" for name in _functions(stub)]
+    for number, text in enumerate(written):
+        if any(head in text for head in heads):
+            return "\n\n".join(written[: number + 1])
+    return "\n\n".join(written)
+
+
+def _functions(stub: str) -> list[str]:
+    return re.findall(r"^def (\w+)", stub, re.MULTILINE)
+
+
+def _nbgrader_id(cell):
+    found = cell.get("metadata", {}).get("nbgrader", {})
+    return found.get("grade_id") if isinstance(found, dict) else None
 
 
 def mark(cell) -> dict:
@@ -131,9 +162,10 @@ def strip(source: str) -> str:
     return "\n".join(kept)
 
 
-def digest(source: str) -> str:
-    """A short fingerprint of a source, blind to white space."""
-    return hashlib.sha256(" ".join(source.split()).encode()).hexdigest()[:16]
+def digest(notebook: NotebookNode) -> str:
+    """A short fingerprint of all that is written in a notebook, blind to outputs and spaces."""
+    words = "\0".join(" ".join([cell.cell_type, *cell.source.split()]) for cell in notebook.cells)
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
 def course_root() -> Path:
@@ -144,8 +176,7 @@ def course_root() -> Path:
     PaperError
         If there is no course in it.
     """
-    default = Path(__file__).resolve().parents[2]
-    root = Path(os.environ.get(ROOT_VARIABLE, default))
+    root = Path(os.environ.get(ROOT_VARIABLE) or Path(__file__).parents[2]).resolve()
     if not (root / "solutions").is_dir():
         raise PaperError(
             f"no course found in {root}: expected a folder 'solutions' in it. Set {ROOT_VARIABLE} "
@@ -182,7 +213,7 @@ def read_submission(path: Path) -> NotebookNode:
         If it is not a notebook; the message says what is wrong with the file.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnreadableError(f"{path.name} is not UTF-8 text (byte {error.start}).") from None
     except OSError as error:
@@ -220,13 +251,13 @@ def name_of(submission: NotebookNode, path: Path, root: Path) -> str:
     names = paper_names(root)
     if isinstance(found, dict) and found.get("paper") in names:
         return found["paper"]
-    questions = {mark(cell).get("question") for cell in submission.cells} - {None}
+    questions = {str(mark(cell).get("question")) for cell in submission.cells}
     for name in names:
         if questions & {item.id for item in load_paper(name, root).items}:
             return name
     if path.stem in names:
         return path.stem
-    raise PaperError(
+    raise UnreadableError(
         f"{path.name} does not say which assignment it answers, and its name is none of: "
         f"{', '.join(names)}."
     )

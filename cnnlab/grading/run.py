@@ -3,12 +3,16 @@
 import html
 import json
 import os
+import re
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import nbformat
 
 from cnnlab.check.verdict import RIGHT
 from cnnlab.grading.paper import (
@@ -124,18 +128,28 @@ def grade(
     ------
     PaperError
         If there is no such assignment, or no course.
+    ValueError
+        If the timeout or the seed is not a possible one.
     """
     path, seed = Path(submission), secrets.randbits(32) if seed is None else seed
-    root = root or course_root()
+    if not timeout > 0:
+        raise ValueError(f"the timeout must be a number of seconds above 0, got {timeout!r}.")
+    if seed < 0:
+        raise ValueError(f"the seed must be a whole number of at least 0, got {seed!r}.")
+    root = course_root() if root is None else Path(root).resolve()
     if assignment is not None:
         load_paper(assignment, root)
     if not path.is_file():
-        return Report(str(submission), "missing", message=f"There is no file {path}.")
+        what = "is a folder, not a notebook" if path.is_dir() else "does not exist"
+        return Report(str(submission), "missing", assignment, seed, message=f"{path} {what}.")
     try:
-        name = assignment or name_of(read_submission(path), path, root)
+        notebook = read_submission(path)
+        name = assignment or name_of(notebook, path, root)
+        paper = load_paper(name, root)
+        paper.graft(notebook)
     except UnreadableError as error:
         return Report(str(submission), "unreadable", assignment, seed, message=str(error))
-    records, log = _run_pytest(path.resolve(), name, root, seed, timeout)
+    records, log = _run_pytest(notebook, name, root, seed, timeout)
     questions = [
         records.get(item.id)
         or {
@@ -145,7 +159,7 @@ def grade(
             "out_of": item.points,
             "message": "The grader ended before it came to this question.",
         }
-        for item in load_paper(name, root).items
+        for item in paper.items
     ]
     missing = sum(question["status"] == NOT_GRADED for question in questions)
     if missing:
@@ -154,11 +168,12 @@ def grade(
     return Report(str(submission), "graded", name, seed, questions)
 
 
-def _run_pytest(path, name, root, seed, timeout) -> tuple[dict, str]:
-    with tempfile.TemporaryDirectory(prefix="cnnlab-grade-") as folder:
-        records = Path(folder, "records.jsonl")
-        # Nothing beside the submission may configure its grader: no rootdir, ini or conftest.
-        command = [sys.executable, "-m", "pytest", "--cnnlab", str(path)]
+def _run_pytest(notebook, name, root, seed, timeout) -> tuple[dict, str]:
+    with tempfile.TemporaryDirectory(prefix="cnnlab-", ignore_cleanup_errors=True) as folder:
+        # Copied, so that its name means nothing to pytest and nothing beside it configures it.
+        copy, records = Path(folder, "submission.ipynb"), Path(folder, "records.jsonl")
+        nbformat.write(notebook, copy)
+        command = [sys.executable, "-m", "pytest", "--cnnlab", str(copy)]
         command += ["--cnnlab-paper", name, "--cnnlab-seed", str(seed)]
         command += ["--cnnlab-timeout", str(timeout), "--cnnlab-records", str(records)]
         command += ["-c", os.devnull, "--rootdir", folder, "--noconftest", "-q", "--tb=short"]
@@ -167,17 +182,34 @@ def _run_pytest(path, name, root, seed, timeout) -> tuple[dict, str]:
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "CNNLAB_COURSE": str(root),
             "PYTHONSAFEPATH": "1",
+            "TMPDIR": folder,  # whatever is left behind goes with the folder
         }
         environment.pop("PYTEST_ADDOPTS", None)
-        done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
+        # A session of its own: Ctrl+C reaches only this process, which then ends that one in order.
+        options = {"cwd": folder, "env": environment, "text": True, "start_new_session": True}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        with subprocess.Popen(command, **options, **pipes) as process:
+            try:
+                log, _ = process.communicate()
+            except BaseException:
+                _end(process)
+                raise
         lines = records.read_text(encoding="utf-8").splitlines() if records.exists() else []
     found = [json.loads(line) for line in lines]
-    return {record["id"]: record for record in found}, done.stdout + done.stderr
+    return {record["id"]: record for record in found}, log
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Have pytest stop as for Ctrl+C, so that it ends its kernels; make sure that it does."""
+    process.terminate() if os.name == "nt" else process.send_signal(signal.SIGINT)
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _last_line(log: str) -> str:
+    log = re.sub(r"\x1b\[[0-9;]*m", "", log)
     errors = [line for line in log.splitlines() if line.startswith("E ")]
     return (errors or log.strip().splitlines() or ["no word from the grader"])[-1].strip()
 

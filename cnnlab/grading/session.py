@@ -7,7 +7,6 @@ import secrets
 import subprocess
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty
 
@@ -17,7 +16,7 @@ from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 from cnnlab.check import SEED_VARIABLE
 from cnnlab.check.questions import find
 from cnnlab.check.record import MIME
-from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, WRONG, Verdict, judge
+from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, WRONG, Verdict, judge, reference_record
 from cnnlab.grading.paper import (
     NOT_GRADED,
     course_root,
@@ -29,6 +28,8 @@ from cnnlab.grading.paper import (
 )
 
 SLICE = 0.25  # seconds between two looks at whether the kernel still lives
+# Folders from which a kernel reads settings of the user's, or programs to run at its start.
+SETTINGS = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "MPLCONFIGDIR")
 
 
 class KernelDiedError(RuntimeError):
@@ -36,23 +37,35 @@ class KernelDiedError(RuntimeError):
 
 
 class GradingKernel(RunningKernel):
-    """nbval's kernel, with a seed for the checks, that notices within a moment when it dies."""
+    """nbval's kernel, with a seed for the checks, that notices within a moment when it dies.
 
-    def __init__(self, *, seed: int, cwd: str, startup_timeout: float):
+    `deadline` is when a cell must have ended, its output included: a cell that never stops
+    printing would else never be out of time.
+    """
+
+    deadline = float("inf")
+
+    def __init__(self, *, seed: int, folder: str, startup_timeout: float):
+        settings = dict.fromkeys(SETTINGS, str(Path(folder, "settings")))
         self.km, self.kc = start_new_kernel(
             startup_timeout=startup_timeout,
             kernel_name=CURRENT_ENV_KERNEL_NAME,
             stderr=subprocess.DEVNULL,
-            cwd=cwd,
-            env=os.environ | {SEED_VARIABLE: str(seed)},
+            cwd=folder,
+            env=os.environ | settings | {SEED_VARIABLE: str(seed)},
         )
         self._ensure_iopub_up()
+        # In a notebook these end the kernel a moment later, in the middle of another cell.
+        self.run("exit = quit = None", startup_timeout)
 
     def get_message(self, stream, timeout=None):
         end = time.monotonic() + (float("inf") if timeout is None else timeout)
         while True:
+            now = time.monotonic()
+            if now >= self.deadline:
+                raise Empty
             try:
-                left = max(0.0, end - time.monotonic())
+                left = max(0.0, min(end, self.deadline) - now)
                 return super().get_message(stream, timeout=min(SLICE, left))
             except Empty:
                 if not self.is_alive():
@@ -68,21 +81,18 @@ class GradingKernel(RunningKernel):
             if message["parent_header"].get("msg_id") == msg_id:
                 return
 
-    def run(self, source: str, timeout: float) -> list[dict]:
-        """Run a cell and return the data of all it displayed; Empty if it takes too long."""
+    def run(self, source: str, timeout: float) -> None:
+        """Run a cell and let its output go; Empty if it takes too long."""
+        self.deadline = time.monotonic() + timeout
         msg_id = self.execute_cell_input(source, allow_stdin=False)
         self.await_reply(msg_id, timeout)
-        displayed = []
-        while True:
-            message = self.get_message("iopub", timeout=timeout)
-            if message["parent_header"].get("msg_id") != msg_id:
-                continue
-            if message["msg_type"] == "display_data":
-                displayed.append(message["content"]["data"])
-            elif message["msg_type"] == "error":
-                raise RuntimeError("\n".join(message["content"]["traceback"]))
-            elif message["content"].get("execution_state") == "idle":
-                return displayed
+        self.await_idle(msg_id, timeout)
+        self.deadline = float("inf")
+
+    def stop(self):
+        """Also lets go of what a kernel that died has left behind."""
+        if hasattr(self, "km"):
+            super().stop()
 
 
 class GradedNotebook(IPyNbFile):
@@ -93,14 +103,14 @@ class GradedNotebook(IPyNbFile):
         root, path = course_root(), Path(self.path)
         submission = read_submission(path)
         self.paper = load_paper(config.cnnlab_paper or name_of(submission, path, root), root)
-        self.nb, self.attempted = self.paper.graft(submission)
+        self.nb, self.found = self.paper.graft(submission)
         self.seed = secrets.randbits(32) if config.cnnlab_seed is None else config.cnnlab_seed
-        self.config.option.nbval_cell_timeout = config.cnnlab_timeout
+        config.nbval_cell_timeout = config.cnnlab_timeout
         self.failures: dict[str, tuple[str, str]] = {}
         self.harmful: set[int] = set()
         self.folder = tempfile.TemporaryDirectory(prefix="cnnlab-", ignore_cleanup_errors=True)
         for number, cell in enumerate(self.nb.cells):
-            if cell.cell_type == "code" and not tags(cell) & NOT_GRADED:
+            if _is_run(cell):
                 cell.outputs, cell.execution_count = [], 1
                 options = {"skip": False, "check": True, "check_exception": False}
                 name = f"{mark(cell).get('role', 'cell')} {mark(cell).get('question', number)}"
@@ -109,31 +119,31 @@ class GradedNotebook(IPyNbFile):
                 )
 
     def setup(self):
-        # The learner's kernel comes up meanwhile, but nothing runs in it before the
-        # reference's has ended.
-        with ThreadPoolExecutor(1) as aside:
-            coming = aside.submit(self._start)
-            self.references = self._run_references()
-            self.kernel = coming.result()
+        self.kernel = self._start()
 
     def teardown(self):
-        super().teardown()
+        if self.kernel is not None:
+            self.kernel.stop()
         self.folder.cleanup()
 
     def revive(self, before: int) -> None:
-        """Start a fresh kernel and run again what came before this cell, but for what killed."""
-        if self.kernel.is_alive():
-            self.kernel.stop()
+        """Start a fresh kernel and run again what came before this cell, but for what harms."""
+        self.kernel.stop()
         self.kernel = self._start()
         for number, cell in enumerate(self.nb.cells[:before]):
-            runs = cell.cell_type == "code" and not tags(cell) & NOT_GRADED
-            if runs and mark(cell).get("role") != "check" and number not in self.harmful:
+            if _is_run(cell) and mark(cell).get("role") != "check" and number not in self.harmful:
                 try:
                     self.kernel.run(cell.source, self.config.option.cnnlab_timeout)
-                except RuntimeError as error:
-                    if isinstance(error, KernelDiedError):
-                        raise
-                    # It failed the first time too, and was reported then.
+                except (Empty, KernelDiedError):
+                    # It did no harm before, so this ends: each cell is given up but once.
+                    self.harmful.add(number)
+                    self.revive(before)
+                    return
+
+    def give_up_latest_answer(self, before: int) -> None:
+        """What breaks a cell of the paper itself is what a learner wrote before it."""
+        answers = [n for n, cell in enumerate(self.nb.cells) if mark(cell).get("role") == "answer"]
+        self.harmful.update([n for n in answers if n < before and n not in self.harmful][-1:])
 
     def record(self, result: dict) -> None:
         """Write one question's result down, at once."""
@@ -144,26 +154,15 @@ class GradedNotebook(IPyNbFile):
     def _start(self) -> GradingKernel:
         return GradingKernel(
             seed=self.seed,
-            cwd=self.folder.name,
+            folder=self.folder.name,
             startup_timeout=self.config.option.nbval_kernel_startup_timeout,
         )
-
-    def _run_references(self) -> dict[str, dict]:
-        """Run the solution in a kernel of its own and keep its records here, out of reach."""
-        references, kernel = {}, self._start()
-        try:
-            for cell in self.paper.notebook.cells:
-                if cell.cell_type == "code" and not tags(cell) & NOT_GRADED:
-                    displayed = kernel.run(cell.source, timeout=300)
-                    if mark(cell).get("role") == "check":
-                        references[mark(cell)["question"]] = displayed[-1][MIME]
-        finally:
-            kernel.stop()
-        return references
 
 
 class GradedCell(IPyNbCell):
     """A cell of the grafted notebook; a check cell also decides its question."""
+
+    verdict = None
 
     @property
     def role(self) -> str:
@@ -173,8 +172,6 @@ class GradedCell(IPyNbCell):
     def question(self) -> str:
         return mark(self.cell).get("question", "")
 
-    verdict = None
-
     def setup(self):
         """Replaces nbval's: a cell that hung says nothing about those after it."""
 
@@ -183,20 +180,18 @@ class GradedCell(IPyNbCell):
         self.parent.kernel.stop()
 
     def runtest(self):
-        notebook, result = self.parent, None
         try:
-            if not notebook.kernel.is_alive():
-                notebook.revive(before=self.cell_num)
-            super().runtest()
+            self._run()
         except Exception as error:
-            result = self._failure(error)
-            raise
-        finally:
-            notebook.timed_out = False
-            if self.role == "answer" and result:
-                notebook.failures[self.question] = result
+            failure = self._failure(error)
+            if self.role == "answer":
+                self.parent.failures[self.question] = failure
             if self.role == "check":
-                self._decide(result)
+                self._decide(failure)
+            raise
+        else:
+            if self.role == "check":
+                self._decide(None)
 
     def compare_outputs(self, test, ref, skip_compare=None):
         """Replaces nbval's comparison of text: only a check's numbers count."""
@@ -204,39 +199,63 @@ class GradedCell(IPyNbCell):
             return True
         records = [output.data[MIME] for output in test if MIME in output.get("data", {})]
         if len(records) == 1 and isinstance(records[0], dict):
-            question, reference = find(self.question), self.parent.references[self.question]
-            self.verdict = judge(question, records[0], reference, self.parent.seed)
+            question, seed = find(self.question), self.parent.seed
+            # Worked out here: the learner's kernel has no say in what is right.
+            self.verdict = judge(question, records[0], reference_record(question, seed), seed)
         else:
             self.verdict = Verdict(WRONG, f"The check left {len(records)} records, expected one.")
         self.comparison_traceback = [str(self.verdict)]
         return self.verdict.status == RIGHT
 
+    def _run(self):
+        """nbval's run, in a kernel that lives; a cell of the paper gets a second chance."""
+        for last in (False, True):
+            if not self.parent.kernel.is_alive():
+                self.parent.revive(before=self.cell_num)
+            patience = self.config.option.cnnlab_timeout + 2 * self.output_timeout
+            self.parent.kernel.deadline = time.monotonic() + patience
+            try:
+                super().runtest()
+                return
+            except Exception as error:
+                if not _is_sound(error):
+                    self.parent.kernel.stop()
+                    if not self.role and not last:
+                        self.parent.give_up_latest_answer(before=self.cell_num)
+                        continue
+                raise
+            finally:
+                self.parent.timed_out = False
+                self.parent.kernel.deadline = float("inf")
+
     def _failure(self, error: Exception) -> tuple[str, str]:
         """Status and message for a cell that did not run through."""
         where = "the answer cell" if self.role == "answer" else "the check of this answer"
-        if isinstance(error, KernelDiedError | RuntimeError):
-            self.parent.harmful.add(self.cell_num)
-            return "kernel died", f"The kernel died while it ran {where}."
-        if isinstance(error, NbCellError) and "Timeout" in str(error):
-            self.parent.harmful.add(self.cell_num)
+        if _is_sound(error):
+            words = str(getattr(error, "inner_traceback", "") or error).strip()
+            last = "".join(re.sub(r"\x1b\[[0-9;]*m", "", words).splitlines()[-1:])[:300]
+            if last.startswith("NameError"):
+                last += ". Only answer cells are graded: what an answer needs has to be in one."
+            return "error", f"Stopped in {where}: {last}"
+        self.parent.harmful.add(self.cell_num)
+        if isinstance(error, NbCellError | Empty):
             seconds = self.config.option.cnnlab_timeout
             return "timed out", f"No end after {seconds:g} seconds in {where}. An endless loop?"
-        traceback = str(getattr(error, "inner_traceback", "") or error).strip()
-        last = "".join(re.sub(r"\x1b\[[0-9;]*m", "", traceback).splitlines()[-1:])[:300]
-        if last.startswith("NameError"):
-            last += ". Only answer cells are graded: what an answer needs has to be in one."
-        return "error", f"Stopped in {where}: {last}"
+        return "kernel died", f"The kernel died while it ran {where}."
 
     def _decide(self, failure: tuple[str, str] | None) -> None:
         item = next(item for item in self.parent.paper.items if item.id == self.question)
-        if self.question not in self.parent.attempted:
-            status, message = NOT_ATTEMPTED, ""
+        verdict, found = self.verdict, self.parent.found[self.question]
+        if verdict is not None and verdict.status == RIGHT:
+            status, message = RIGHT, f"{verdict.title} {verdict.text}"
+        elif found != "written":
+            status, message = NOT_ATTEMPTED, "" if found == "stub" else "Its answer cell is gone."
         elif self.question in self.parent.failures:
             status, message = self.parent.failures[self.question]
-        elif self.verdict is not None and self.verdict.status == NOT_ATTEMPTED:
-            status, message = "error", f"It calls what is not written yet. {self.verdict.text}"
-        elif self.verdict is not None:
-            status, message = self.verdict.status, f"{self.verdict.title} {self.verdict.text}"
+        elif verdict is not None and verdict.status == NOT_ATTEMPTED:
+            status, message = "error", f"It calls what is not written yet. {verdict.text}"
+        elif verdict is not None:
+            status, message = verdict.status, f"{verdict.title} {verdict.text}"
         else:
             status, message = failure
         self.parent.record(
@@ -248,3 +267,12 @@ class GradedCell(IPyNbCell):
                 "message": message.strip(),
             }
         )
+
+
+def _is_run(cell) -> bool:
+    return cell.cell_type == "code" and not tags(cell) & NOT_GRADED
+
+
+def _is_sound(error: Exception) -> bool:
+    """Whether the kernel can go on after this: an exception in the code, or a wrong result."""
+    return isinstance(error, NbCellError) and "Timeout" not in str(error)
