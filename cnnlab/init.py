@@ -1,4 +1,4 @@
-"""Where weights start: each initialiser draws an array of a given shape from a generator."""
+"""Where weights start: each initializer draws an array of a given shape from a generator."""
 
 import math
 

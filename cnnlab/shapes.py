@@ -65,7 +65,7 @@ def output_size(size: int, kernel_size: int, *, stride: int = 1, pad: int = 0) -
 def receptive_field(layers) -> int:
     """How many pixels of the image one output sees, along one axis: 1 + Σ (F − 1) · jump.
 
-    The jump is the distance in the image between two neighbours of a layer's
+    The jump is the distance in the image between two neighbors of a layer's
     input: the product of all strides before it.
 
     Parameters

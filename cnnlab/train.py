@@ -69,7 +69,7 @@ class TrainingDiverged(ArithmeticError):  # noqa: N818 - it tells what happened,
 
 
 class Trainer:
-    """Fits a network to labelled images, batch by batch.
+    """Fits a network to labeled images, batch by batch.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ class Trainer:
             f"{what} became {value}, with a learning rate of {self.optimizer.learning_rate:g}. "
             f"Most often the steps are too large and each overshoots further than the one before: "
             f"try a learning rate ten times smaller. If that does not help, check that the images "
-            f"are standardised, and that layers of your own pass a gradient check. The weights "
+            f"are standardized, and that layers of your own pass a gradient check. The weights "
             f"are back {kept}.",
             history,
         )
@@ -243,7 +243,7 @@ def evaluate(
     *,
     batch_size: int = 256,
 ) -> tuple[float, float]:
-    """Loss and accuracy of a network on labelled images it does not learn from.
+    """Loss and accuracy of a network on labeled images it does not learn from.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Pictures: functions that take and return Axes, in one style for every page.
 
-Colours are those of Okabe and Ito, which readers of every kind of colour vision
+Colors are those of Okabe and Ito, which readers of every kind of color vision
 can tell apart; signed numbers run from blue (negative) over white to orange.
 Pictures keep a white ground, so that they read the same on a dark page.
 """
@@ -155,7 +155,7 @@ _EMBEDDED = re.compile(rb"(?<=data:image/png;base64,)[A-Za-z0-9+/=\s]+")
 
 
 def _lighter(found):
-    """The same picture in at most 128 colours: half the bytes, and no eye sees a difference."""
+    """The same picture in at most 128 colors: half the bytes, and no eye sees a difference."""
     buffer = io.BytesIO()
     full = PillowImage.open(io.BytesIO(base64.b64decode(found[0]))).convert("RGB")
     full.quantize(128, dither=PillowImage.Dither.NONE).save(buffer, "PNG", optimize=True)
@@ -188,13 +188,13 @@ def image(pixels, ax: Axes | None = None, *, title: str = "", signed: bool = Fal
 
     Parameters
     ----------
-    pixels : (H, W) or (H, W, 1) brightness, or (H, W, 3) colour. Bytes run from 0 (black)
+    pixels : (H, W) or (H, W, 1) brightness, or (H, W, 3) color. Bytes run from 0 (black)
         to 255 (white), other numbers from 0 to 1, or to their smallest and largest
         where these lie outside.
     ax : where to draw; a new figure by default.
     title : written above.
     signed : blue for negative, white for 0, orange for positive, equally far both ways;
-        the strongest 1 % share the strongest colour.
+        the strongest 1 % share the strongest color.
 
     Raises
     ------
@@ -236,7 +236,7 @@ def images(pictures: dict, *, signed=(), height: float | None = None) -> list[Ax
     Parameters
     ----------
     pictures : from a title to an array, as `image` takes them.
-    signed : the titles of those that are drawn in signed colours, or True for all.
+    signed : the titles of those that are drawn in signed colors, or True for all.
     height : inches; by default what the shape of the pictures asks for.
 
     Examples
@@ -263,7 +263,7 @@ def numbers(values, ax: Axes | None = None, *, title: str = "", shade: str = "si
     values : (H, W); a cell that is NaN stays empty.
     ax : where to draw; a new figure by default.
     title : written above.
-    shade : "signed" (blue, white, orange), "grey" (black to white) or "none".
+    shade : "signed" (blue, white, orange), "gray" (black to white) or "none".
 
     Examples
     --------
@@ -278,20 +278,20 @@ def numbers(values, ax: Axes | None = None, *, title: str = "", shade: str = "si
     for (i, j), value in np.ndenumerate(values):
         if shade == "signed":
             # Half strength at most: numbers in the cells stay easy to read.
-            colour = SIGNED(0.5 + 0.35 * finite[i, j] / reach)
-        elif shade == "grey":
+            color = SIGNED(0.5 + 0.35 * finite[i, j] / reach)
+        elif shade == "gray":
             low = min(finite.min(), 0)
-            colour = (0.25 + 0.75 * (finite[i, j] - low) / ((finite.max() - low) or 1),) * 3
+            color = (0.25 + 0.75 * (finite[i, j] - low) / ((finite.max() - low) or 1),) * 3
         else:
-            colour = to_rgb(PAPER)
+            color = to_rgb(PAPER)
         empty = np.isnan(value)
         ax.add_patch(
             Rectangle(
-                (j - 0.5, i - 0.5), 1, 1, facecolor=PAPER if empty else colour, edgecolor="#B8B8B8"
+                (j - 0.5, i - 0.5), 1, 1, facecolor=PAPER if empty else color, edgecolor="#B8B8B8"
             )
         )
         if not empty:
-            ax.text(j, i, number(value), ha="center", va="center", color=_ink_on(colour))
+            ax.text(j, i, number(value), ha="center", va="center", color=_ink_on(color))
     _grid_limits(ax, H, W)
     ax.set_title(title)
     return ax
@@ -332,7 +332,7 @@ def number(value: float) -> str:
 
 
 def outline(
-    ax: Axes, top: float, left: float, height: float, width: float, *, colour=VERMILLION
+    ax: Axes, top: float, left: float, height: float, width: float, *, color=VERMILLION
 ) -> Axes:
     """Draw a frame around cells of an image or a grid of numbers.
 
@@ -353,7 +353,7 @@ def outline(
             width,
             height,
             fill=False,
-            edgecolor=colour,
+            edgecolor=color,
             linewidth=2.5,
             zorder=5,
             clip_on=False,
@@ -478,13 +478,13 @@ def sliding_window(
 def who_sees_whom(
     weights, *, output: int | None = None, title: str = "", ax: Axes | None = None
 ) -> Axes:
-    """Draw units as dots and weights as lines; what one output sees is coloured.
+    """Draw units as dots and weights as lines; what one output sees is colored.
 
     Parameters
     ----------
     weights : (n_in, n_out) array, or a list of them from the input upwards. A line is
         drawn for every weight that is not zero.
-    output : the output whose inputs are coloured; by default the middle one.
+    output : the output whose inputs are colored; by default the middle one.
     title : written above.
     ax : where to draw; a new figure by default.
 
@@ -523,9 +523,9 @@ def who_sees_whom(
                 zorder=2 if lit else 1,
             )
     for depth, n in enumerate(sizes):
-        colours = [VERMILLION if lit else PAPER for lit in seen[depth]]
+        colors = [VERMILLION if lit else PAPER for lit in seen[depth]]
         ax.scatter(
-            place[depth], [depth] * n, s=130, c=colours, edgecolors=INK, linewidths=1.2, zorder=3
+            place[depth], [depth] * n, s=130, c=colors, edgecolors=INK, linewidths=1.2, zorder=3
         )
     ax.set(xlim=(-0.6, max(sizes) - 0.4), ylim=(-0.35, len(layers) + 0.35))
     ax.set_yticks(range(len(sizes)), ["input", *(f"layer {d}" for d in range(1, len(sizes)))])
@@ -556,11 +556,11 @@ def receptive_field_tower(layers, ax: Axes | None = None) -> Axes:
     edges, step = [], 1
     for depth, count in enumerate(counts):
         reach = (count - 1) * step / 2
-        centres = np.arange(count) * step - reach
-        for centre in centres:
+        centers = np.arange(count) * step - reach
+        for center in centers:
             ax.add_patch(
                 Rectangle(
-                    (centre - 0.42, depth - 0.19),
+                    (center - 0.42, depth - 0.19),
                     0.84,
                     0.38,
                     facecolor=BLUE if depth == 0 else (VERMILLION if count == 1 else "#CFCFCF"),
@@ -615,11 +615,11 @@ def plot_history(history, ax: Axes | None = None) -> Axes:
         ("training", history.train_loss, history.train_accuracy, BLUE, "o-"),
         ("validation", history.validation_loss, history.validation_accuracy, VERMILLION, "s--"),
     )
-    for name, losses, accuracies, colour, marks in splits:
+    for name, losses, accuracies, color, marks in splits:
         if len(losses):
             label = f"{name} (accuracy {accuracies[-1]:.0%})".replace("%", " %")
             epochs = range(1, len(losses) + 1)
-            ax.plot(epochs, losses, marks, color=colour, label=label, markersize=5)
+            ax.plot(epochs, losses, marks, color=color, label=label, markersize=5)
     ax.set(xlabel="epoch", ylabel="loss")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.spines[["top", "right"]].set_visible(False)
@@ -697,8 +697,8 @@ def _grid_limits(ax, height, width):
     ax.spines[:].set_visible(False)
 
 
-def _ink_on(colour):
-    """Black or white, whichever stands out more from this colour (WCAG contrast)."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
+def _ink_on(color):
+    """Black or white, whichever stands out more from this color (WCAG contrast)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3]]
     luminance = float(np.dot([0.2126, 0.7152, 0.0722], linear))
     return INK if (luminance + 0.05) ** 2 > 0.05 * 1.05 else PAPER

@@ -200,11 +200,11 @@ class _Panel:
 
     def __init__(self, left, top, width, height, values):
         self.values, (rows, columns) = values, values.shape
-        self.centre, self.head = left + width / 2, top - 0.5
+        self.center, self.head = left + width / 2, top - 0.5
         self.left, self.top = left + (width - columns) / 2, top + (height - rows) / 2
 
     def title(self, text):
-        yield _text(self.centre, self.head, text, viz.INK, bold=True)
+        yield _text(self.center, self.head, text, viz.INK, bold=True)
 
     def cells(self, look):
         for (u, v), value in np.ndenumerate(self.values):

@@ -176,7 +176,7 @@ REFUSED = {
     "no points": (QUESTION.replace("points=10 ", ""), "does not say its points"),
     "no minutes": (QUESTION.replace("minutes=3 ", ""), "does not say its minutes"),
     "half a point": (QUESTION.replace("points=10", "points=0.5"), "must have whole points"),
-    "unknown option": (QUESTION.replace("minutes=3", "minutes=3 colour=1"), "no cell option is"),
+    "unknown option": (QUESTION.replace("minutes=3", "minutes=3 color=1"), "no cell option is"),
     "solution in the open": (
         "# %%\n# BEGIN SOLUTION\n1\n# END SOLUTION\n" + QUESTION,
         "a solution stands in a cell that is no answer cell",

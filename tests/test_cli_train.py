@@ -44,7 +44,7 @@ def test_training_writes_pictures_weights_and_numbers(tmp_path):
     assert len(result["history"]["train_loss"]) == 2
 
 
-def test_the_weights_written_are_those_measured_and_standardised_by_the_training_images(tmp_path):
+def test_the_weights_written_are_those_measured_and_standardized_by_the_training_images(tmp_path):
     run(tmp_path)
     train, test = cnnlab.data.load("fashion-mnist-small")
     model = zoo.linear((28, 28, 1), 10, rng=np.random.default_rng(99))

@@ -35,7 +35,7 @@ def script():
 
 
 def numbered(count, *, n_classes=2, channels=1):
-    """Images whose pixels all hold the image's number, labelled in turn."""
+    """Images whose pixels all hold the image's number, labeled in turn."""
     images = np.broadcast_to(
         np.arange(count, dtype=np.uint8)[:, None, None, None], (count, 4, 5, 1)
     )
@@ -113,11 +113,11 @@ def test_the_embedded_set_is_balanced_and_described():
     assert train.labels[:10].tolist() == [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]
     assert test.labels[:10].tolist() == [9, 2, 1, 1, 6, 1, 4, 6, 5, 7]
     assert len(train.class_names) == 10
-    assert "MIT" in train.licence
+    assert "MIT" in train.license
     assert "zalandoresearch/fashion-mnist" in train.source
 
 
-def test_the_licence_travels_with_the_images():
+def test_the_license_travels_with_the_images():
     notice = (files("cnnlab.data") / "LICENSE-fashion-mnist.txt").read_text("utf-8")
     assert "Copyright © 2017 Zalando SE" in notice
     assert "The above copyright notice and this permission notice shall be included" in notice
@@ -247,7 +247,7 @@ def test_batches_need_a_size(batch_size):
 # Preprocessing
 
 
-def test_standardize_centres_and_scales_each_channel():
+def test_standardize_centers_and_scales_each_channel():
     rng = np.random.default_rng(0)
     images = np.stack(
         [rng.integers(0, 50, (20, 6, 7)), rng.integers(100, 250, (20, 6, 7))], axis=3

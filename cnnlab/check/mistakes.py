@@ -1,6 +1,6 @@
 """Wrong versions that learners really write, each with a name and where to look.
 
-A mistake is recognised when a learner's function gives the same results as the wrong
+A mistake is recognized when a learner's function gives the same results as the wrong
 version on every case, or stops with the same error, and these are not the right results.
 Where a wrong version raises `Undecided`, learners' code goes wrong in too many ways to tell.
 Adding a mistake is adding one function under `@mistake`.

@@ -111,7 +111,7 @@ def judge(question: Question, got: dict, expected: dict, seed: int) -> Verdict:
     ]
     if not any(differences):
         return _right_unless_changed(results, cases) or _right_unless_loops(got, cases)
-    named = _recognise(question, outcomes, differences, rights, cases)
+    named = _recognize(question, outcomes, differences, rights, cases)
     first = next(number for number, difference in enumerate(differences) if difference)
     passed = sum(difference is None for difference in differences)
     where = (
@@ -157,7 +157,7 @@ def _right_unless_loops(got, cases) -> Verdict:
     return Verdict(RIGHT, "Right.", f"All {len(cases)} cases agree.")
 
 
-def _recognise(question, outcomes, differences, rights, cases):
+def _recognize(question, outcomes, differences, rights, cases):
     """The first known wrong version that explains every outcome, or None."""
     tolerances = {"rtol": question.rtol, "atol": question.atol}
     for wrong in question.mistakes:

@@ -10,14 +10,14 @@ from cnnlab.shapes import ShapeError, expect_rank
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Labelled images, with the names of the classes and the source.
+    """Labeled images, with the names of the classes and the source.
 
     Parameters
     ----------
     images : (N, H, W, C) uint8, pixels from 0 to 255.
     labels : (N,) integers, positions in `class_names`.
     class_names : one name per class.
-    name, source, licence : what this is, where it comes from, what it may be used for.
+    name, source, license : what this is, where it comes from, what it may be used for.
 
     Raises
     ------
@@ -43,7 +43,7 @@ class Dataset:
     class_names: tuple[str, ...]
     name: str = "unnamed"
     source: str = "unknown"
-    licence: str = "unknown"
+    license: str = "unknown"
 
     def __post_init__(self):
         expect_rank("images", self.images, "N H W C")

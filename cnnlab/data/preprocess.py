@@ -62,7 +62,7 @@ class Standardize:
         return cls(tuple(mean.tolist()), tuple(std.tolist()))
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Standardised images: (N, H, W, C) uint8 in, the same shape in float32 out."""
+        """Standardized images: (N, H, W, C) uint8 in, the same shape in float32 out."""
         _expect_pixels(images)
         if images.shape[3] != len(self.mean):
             raise ShapeError(

@@ -79,7 +79,7 @@ def fashion_mnist_small() -> tuple[Dataset, Dataset]:
                 ),
                 name=f"fashion-mnist-small, {part}",
                 source="https://github.com/zalandoresearch/fashion-mnist",
-                licence="MIT, copyright 2017 Zalando SE",
+                license="MIT, copyright 2017 Zalando SE",
             )
             for part in ("train", "test")
         )

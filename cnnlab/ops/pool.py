@@ -1,4 +1,4 @@
-"""Pooling: each channel is summarised window by window; nothing is learned."""
+"""Pooling: each channel is summarized window by window; nothing is learned."""
 
 import numpy as np
 
