@@ -23,6 +23,8 @@ test: $(READY)
 		tests cnnlab notebooks solutions $(ARGS)
 
 grade: $(READY)
+	@test -n "$(A)" || { echo "Say which assignment: make grade A=1"; exit 2; }
+	@test -e assignments/a$(A)_*.ipynb || { echo "There is no assignment $(A)."; exit 2; }
 	@$(BIN)/cnnlab grade assignments/a$(A)_*.ipynb $(ARGS)
 
 build: $(READY)

@@ -100,9 +100,19 @@ def build(names, check):
 
 
 @main.command()
-@click.option("--model", "model_name", default="convnet", show_default=True, help="Which network.")
 @click.option(
-    "--data", "data_name", default="fashion-mnist-small", show_default=True, help="Which images."
+    "--model",
+    "model_name",
+    default="convnet",
+    show_default=True,
+    help="Which network: convnet or linear.",
+)
+@click.option(
+    "--data",
+    "data_name",
+    default="fashion-mnist-small",
+    show_default=True,
+    help="Which images: fashion-mnist-small, the data that comes with the course.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
@@ -182,8 +192,8 @@ def train(model_name, data_name, epochs, batch_size, seed, out, as_json, quiet, 
         click.echo(json.dumps(result))
     else:
         click.echo(
-            f"Test accuracy {result['test_accuracy']:.2%} after {result['epochs_trained']} epochs "
-            f"in {result['seconds']:.0f} s{' (interrupted)' if history.stopped else ''}. "
+            f"Test accuracy {result['test_accuracy']:.2%} after {result['seconds']:.1f} s "
+            f"(epochs: {result['epochs_trained']}{', interrupted' if history.stopped else ''}). "
             f"Results in {out}."
         )
     sys.exit(130 if history.stopped else 0)

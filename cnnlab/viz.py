@@ -622,6 +622,7 @@ def plot_history(history, ax: Axes | None = None) -> Axes:
             ax.plot(epochs, losses, marks, color=color, label=label, markersize=5)
     ax.set(xlabel="epoch", ylabel="loss")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlim(0.5, max(len(history.train_loss), 1) + 0.5)
     ax.spines[["top", "right"]].set_visible(False)
     if ax.lines:
         ax.legend(frameon=False)

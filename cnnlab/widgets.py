@@ -98,9 +98,8 @@ class ConvolutionExplorer(ipywidgets.VBox):
 
     def still(self) -> viz.Picture:
         """The picture as it stands, without the controls."""
-        return viz.Picture(
-            self._svg().encode(), self.words, "A still picture. Run this cell to move it."
-        )
+        source = self._svg(most_pad=self.pad.value).encode()
+        return viz.Picture(source, self.words, "A still picture. Run this cell to move it.")
 
     @property
     def words(self) -> str:
@@ -141,7 +140,7 @@ class ConvolutionExplorer(ipywidgets.VBox):
         """Row and column in the output."""
         return divmod(self.position.value, self.output.shape[1])
 
-    def _svg(self):
+    def _svg(self, most_pad=_MOST_PAD):
         """The picture, written by hand: Matplotlib would need too long for a slider.
 
         There is room for the most padding and the largest kernel, so that nothing jumps.
@@ -149,8 +148,8 @@ class ConvolutionExplorer(ipywidgets.VBox):
         kernel, stride, pad = self.kernels[self.kernel.value], self.stride.value, self.pad.value
         padded = np.pad(self.image, pad)
         (H, W), (FH, FW) = self.image.shape, kernel.shape
-        tall = max(H + 2 * _MOST_PAD, *(k.shape[0] for k in self.kernels.values()))
-        wide = W + 2 * _MOST_PAD
+        tall = max(H + 2 * most_pad, *(k.shape[0] for k in self.kernels.values()))
+        wide = W + 2 * most_pad
         middle = max(3, *(k.shape[1] for k in self.kernels.values()))
         lines = max(2, *(k.shape[0] + 1 for k in self.kernels.values()))
         size = (2 * wide + middle + 4, tall + lines + 2.5)

@@ -189,7 +189,7 @@ with when_written("patch_response"):
 # | `return (patch * kernel).max()` | the largest instead of the sum |
 # | `return (patch @ kernel).sum()` | the wrong product |
 #
-# The card also says in which case it first went wrong. A mistake that nobody has met before
+# The card also says in which case it first went wrong. A mistake that the check does not know
 # gets no name, only the place and the numbers.
 #
 # Put the right line back, run the cell and the check once more, and go on.

@@ -59,7 +59,7 @@ np.convolve(x, w, "valid")
 # %% [markdown] tags=["T04"]
 # ## The flip
 #
-# It does not. In mathematics, **convolution** counts the kernel backwards:
+# It does not. In mathematics, **convolution** counts the two against each other:
 #
 # $$(x * w)_i = \sum_u x_{i-u}\, w_u$$
 #
@@ -76,15 +76,15 @@ print("convolve, turned ", turned)
 assert np.array_equal(s, turned)
 
 # %% [markdown] tags=["T04"]
-# **Which one do "convolution layers" compute?** Cross-correlation, in every deep-learning
-# library, and in this course too. Everybody says "convolution" all the same, and no harm
-# comes of it: the weights of a layer are *learned*. If the library turned the
+# **Which one do "convolution layers" compute?** Cross-correlation, in the deep-learning
+# libraries of today and in this course too. Everybody says "convolution" all the same, and no
+# harm comes of it: the weights of a layer are *learned*. If the library turned the
 # kernel around, training would simply find the turned kernel.
 #
 # It matters in two places: when you compare your layer with `np.convolve` or
 # `scipy.signal.convolve`, and when you put in a kernel from a book. A turned kernel is also
-# the most common mistake in a convolution written from scratch, and a symmetric kernel
-# hides it.
+# a common mistake in a convolution written from scratch, and a kernel that looks the same
+# upside down hides it.
 
 # %% [markdown] tags=["T04"]
 # ## Sliding over an image
@@ -152,7 +152,7 @@ slide(tiny, corner)
 # ## Five kernels with a name
 #
 # Long before networks learned kernels, people wrote them by hand. These five are still in
-# every image program.
+# use wherever images are edited.
 #
 # **Predict**, from the numbers alone: which one smooths? Which ones answer with 0 wherever
 # the photograph has one even brightness? (Add up all nine numbers of each.)
@@ -253,14 +253,14 @@ one_at_a_time = np.eye(9).reshape(9, 1, 9, 1)  # (N, H, W, C)
 wires = ops.conv_forward(one_at_a_time, kernel, np.zeros(1))[0][:, 0, :, 0]
 print(wires.shape, np.count_nonzero(wires), "of", wires.size)
 axes = viz.row(3, height=2.9, ratios=[7, 9, 9])
-viz.numbers(wires, axes[0], title="weights")
+viz.numbers(wires, axes[0], title="inputs ↓  outputs →")
 viz.who_sees_whom(wires, ax=axes[1], title="convolution")
 viz.who_sees_whom(np.ones((9, 7)), ax=axes[2], title="fully connected")
 viz.show(axes, alt="A band of weights; outputs joined to three inputs; outputs joined to all nine.")
 
 # %% [markdown] tags=["T05"]
-# So a convolution *is* a matrix product, with a matrix that is nearly empty (**sparse**) and
-# repeats the same three numbers down the diagonal. Emptiness saves multiplications. The
+# So a convolution *is* a matrix product, with a matrix that is mostly zeros (**sparse**) and
+# repeats the same three numbers down the diagonal. The zeros save multiplications. The
 # repetition saves parameters: that is a story for another page.
 #
 # In a real layer the savings are larger. Six filters of 5×5×3 take 32×32×3 numbers to 28×28×6.
@@ -292,8 +292,9 @@ for depth in range(1, 4):
 # On paper: the first layer sees $F$ pixels, and each further one adds $F - 1$, so $n$ layers
 # with a window of $F$ see $1 + n(F-1)$. Three layers of 3×3 see as far as one of 7×7.
 #
-# A stride makes it faster. With stride 2, two neighbors in layer 1 stand on pixels two apart, so
-# one more of them adds two pixels, and in the next layer four: 3, 7, 15. The account is kept by
+# A stride makes it faster. With stride 2, neighbors in layer 1 stand on pixels two apart: a
+# window in layer 2 takes in two neighbors more, and sees $3 + 2\cdot 2 = 7$ pixels. In the next
+# layer they are four apart: $7 + 2\cdot 4 = 15$. The account is kept by
 # `shapes.receptive_field`, from (kernel size, stride) pairs.
 
 # %%
@@ -304,7 +305,8 @@ viz.show(axes, alt="Three layers with a window of 3 see 7 pixels; with stride 2 
 
 # %% [markdown] tags=["T05"]
 # **Predict:** how many layers of 3×3 does it take until one output sees all of an image 224
-# pixels wide, with stride 1, and with stride 2?
+# pixels wide, with stride 1, and with stride 2? (Only the count matters here: whether the windows
+# fit exactly is a question of padding.)
 
 # %%
 for stride in (1, 2):
@@ -350,8 +352,8 @@ for pad in (0, 1):
 #
 # ### Where it breaks: stride 2
 #
-# With stride 2 the output has half as many pixels, so a shift of 2 in the photograph should
-# be a shift of 1 in the output.
+# With stride 2 the output has half as many rows and columns, so a shift of 2 in the
+# photograph should be a shift of 1 in the output.
 #
 # We measure how far apart two pictures are, relative to their own size: 0 is the same, and
 # 1 is as wrong as answering with nothing but zeros. **Predict:** what happens at a shift of 1?
@@ -373,8 +375,8 @@ for pixels in (1, 2, 3, 4):
 
 # %% [markdown] tags=["T07"]
 # Even shifts are exact. For odd ones there is no place to move to: the window now stands on
-# pixels that it used to skip, and it finds other edges there. Networks with strides are
-# equivariant only to shifts by whole strides.
+# pixels that it used to skip, and it finds other edges there. A stack of such
+# layers is equivariant only to multiples of all its strides multiplied.
 #
 # ### Where it breaks: rotation and scale
 #
@@ -396,8 +398,8 @@ for name, k in kernels.items():
 # %% [markdown] tags=["T07"]
 # Blur, sharpen and Laplacian look the same after a quarter turn, so they do not notice one.
 # The two Sobel kernels do. Half size disturbs all five: a kernel of three pixels now covers
-# twice as much of the scene. The blur suffers least, because it asks for nothing that a smaller
-# picture has lost.
+# a piece of the scene that is twice as wide. The blur suffers least, because it asks for
+# nothing that a smaller picture has lost.
 #
 # | change of the input | is the output changed in the same way? |
 # |---|---|

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Assignment 1: Convolution
 #
-# You write a convolution layer's forward pass three times over: first its arithmetic,
-# then with plain loops, then with matrix products. At the end your fast version and your
-# slow version check each other.
+# You write the forward pass of a convolution layer twice, with plain loops and with matrix
+# products, after the arithmetic of its size. At the end your fast version and your slow
+# version check each other.
 #
 # | | question | points | minutes | difficulty |
 # |---|---|---|---|---|
@@ -17,7 +17,8 @@
 # run the check below it: it says at once whether the answer is right, and if not, what it
 # recognizes. The last cell of the page counts your points. The grader takes only the answer
 # cells, so it does not matter what happens to the rest of the notebook; but helpers and imports
-# that an answer needs have to stand *inside* an answer cell.
+# that an answer needs have to stand *inside* its answer cell. Any way to the right result
+# counts, except where a question says otherwise.
 
 # %%
 import numpy as np
@@ -45,6 +46,12 @@ rng = np.random.default_rng(0)
 #
 # Before you write it, work out three by hand: a 3-window on 7 pixels at stride 1, at
 # stride 2, and at stride 3.
+#
+# <details><summary>By hand</summary>
+#
+# 5 positions, 3 positions, and at stride 3 it does not fit: there is room for 4 steps of one pixel,
+# which is no multiple of 3.
+# </details>
 #
 # (The lone `*` in the first line says that what follows is given by name:
 # `output_size(7, 3, stride=2)`.)
@@ -150,7 +157,7 @@ def conv_loops(x, w, b, *, stride=1, pad=0):
     OH = shapes.output_size(H, FH, stride=stride, pad=pad)
     OW = shapes.output_size(W, FW, stride=stride, pad=pad)
     padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-    out = np.zeros((N, OH, OW, K), dtype=x.dtype)
+    out = np.zeros((N, OH, OW, K))
     for n in range(N):
         for i in range(OH):
             for j in range(OW):
@@ -204,7 +211,7 @@ check("a1.conv_loops", conv_loops)
 # **40 points · 60 minutes · difficulty ●●●**
 #
 # The loops make N·OH·OW·K small dot products. A matrix product makes them all in one go, and
-# nothing that a computer does with numbers is better tuned. So: collect the windows into one large
+# few operations are better tuned. So: collect the windows into one large
 # matrix, a row for each position; reshape the filters into another, a column for each
 # filter; multiply.
 #
@@ -214,9 +221,9 @@ check("a1.conv_loops", conv_loops)
 # | `w.reshape(-1, K)` | (FH·FW·C, K) | one place of the window, in all K filters |
 # | product | (N·OH·OW, K) | one position of the output |
 #
-# (This is called *im2col*, image to columns, after the function that collects the windows. In a
-# `reshape`, `-1` means: work this one out.) One thing to know first: in which order does
-# `reshape` read an array?
+# (This is called *im2col*, image to columns: the first versions stood each window up as a column,
+# ours lie as rows. In a `reshape`, `-1` means: work this one out.) One thing to know first: in
+# which order does `reshape` read an array?
 #
 # **Predict** both lines before you run them: two pixels with three channels each.
 
@@ -226,8 +233,8 @@ print(pixels.reshape(-1))
 print(pixels.transpose(1, 0).reshape(-1))
 
 # %% [markdown] tags=["T13"]
-# `reshape` reads along the last axis first and never moves a number; `transpose` decides what
-# the last axis is. Now the windows. NumPy can show all of them without copying anything:
+# `reshape` always reads along the last axis first; `transpose` decides which axis that is. Now the
+# windows. NumPy can show all of them without copying anything:
 
 # %%
 from numpy.lib.stride_tricks import sliding_window_view
@@ -249,7 +256,7 @@ print(windows.shape)
 
 # %% question="a1.conv_forward" points=40 minutes=60 difficulty=3
 def conv_forward(x, w, b, *, stride=1, pad=0):
-    """Convolution as one matrix product; no loop over positions or filters.
+    """Convolution as one matrix product, without a loop over positions.
 
     x : (N, H, W, C), w : (FH, FW, C, K), b : (K,).
     stride, pad : the same for both axes.
@@ -296,15 +303,15 @@ check("a1.conv_forward", conv_forward)
 #
 # <details><summary>Help, the shape is right but the numbers are not</summary>
 #
-# Reshape never moves numbers about, it only reads them off in order. Without the
-# transpose the rows hold the right numbers in another order than the filters do.
+# Reshape only reads numbers off, along the last axis first. Without the transpose the rows hold
+# the right numbers in another order than the filters do.
 # </details>
 
 # %% [markdown]
 # ## Do the two agree?
 #
 # This is how every fast layer of this course was made: the slow one, plainly right, keeps
-# watch over the fast one. Before you run it: the loops make one small NumPy call for each
+# watch over the fast one. Before you run it: the loops make one small dot product for each
 # output number. How many is that here, and how much faster do you expect the second version
 # to be?
 

@@ -192,7 +192,11 @@ def test_overwriting_the_input_is_named():
 
 
 WORDS = [
-    ("a1.conv_loops", lambda x, w, b, **_: None, r"returned None, expected an array of shape"),
+    (
+        "a1.conv_loops",
+        lambda x, w, b, **_: None,
+        r"returned None \(is the return missing\?\), expected",
+    ),
     ("a1.conv_loops", lambda x, w, b, **_: "done", r"returned str, expected an array"),
     ("a1.conv_loops", lambda x, w, b, **_: 1 / 0, r"stopped with ZeroDivisionError"),
     ("a1.conv_loops", lambda x, w: x, r"stopped with TypeError"),
@@ -203,7 +207,17 @@ WORDS = [
         lambda size, window, *, stride=1, pad=0: (size - window + 2 * pad) // stride + 1,
         r"should raise ValueError here, and returned a value",
     ),
-    ("a1.output_size", lambda *_, **__: 5.0, r"returned a float64, expected a whole number"),
+    ("a1.output_size", lambda *_, **__: 5.0, r"returned a float, expected a whole number"),
+    ("a1.conv_forward", lambda x, w, b, **_: (x, w, b), r"out and cache; this returned 3"),
+    (
+        "a1.output_size",
+        lambda s, w, *, stride=1, pad=0: (
+            size_by_divmod(s, w, stride=stride, pad=pad)
+            if (s - w + 2 * pad) % stride == 0 and s - w + 2 * pad >= 0
+            else ValueError("no")
+        ),
+        r"an error is raised, not returned",
+    ),
     ("a1.output_size", lambda *_, **__: np.ones(2), r"expected one number, got an array of shape"),
     ("s0.patch_response", lambda p, k: np.nan, r"the number is not the expected one"),
     ("s0.patch_response", lambda p, k: np.inf, r"the number is not the expected one"),

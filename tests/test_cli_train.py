@@ -40,7 +40,8 @@ def test_training_writes_pictures_weights_and_numbers(tmp_path):
     assert "Affine(10)" in done.stdout
     assert "7,850" in done.stdout
     result = json.loads((out / "result.json").read_text())
-    assert f"Test accuracy {result['test_accuracy']:.2%} after 2 epochs" in done.stdout
+    assert f"Test accuracy {result['test_accuracy']:.2%} after" in done.stdout
+    assert "(epochs: 2)." in done.stdout
     assert len(result["history"]["train_loss"]) == 2
 
 
@@ -102,6 +103,11 @@ def test_wrong_options_end_with_2_and_say_what_is_right(tmp_path, option, value,
     assert not (tmp_path / "run").exists()
 
 
+def test_the_help_lists_all_names():
+    words = CliRunner().invoke(main, ["train", "--help"]).output
+    assert all(name in words for name in [*zoo.MODELS, *cnnlab.data.names()])
+
+
 def test_a_folder_that_cannot_be_made_is_noticed_before_training(tmp_path):
     (tmp_path / "file").write_text("")
     done = run(tmp_path, "--out", str(tmp_path / "file" / "run"))
@@ -133,7 +139,7 @@ def test_ctrl_c_in_the_first_epoch_writes_what_there_is(tmp_path, monkeypatch):
     monkeypatch.setattr(SGD, "step", interrupted)
     done = run(tmp_path)
     assert done.exit_code == 130
-    assert re.search(r"accuracy .*% after 0 epochs in \d+ s \(interrupted\)\.", done.stdout)
+    assert re.search(r"accuracy .*% after \d+\.\d s \(epochs: 0, interrupted\)\.", done.stdout)
     assert len(list((tmp_path / "run").iterdir())) == 4
 
 

@@ -173,7 +173,7 @@ def test_a_dataset_is_cut_with_slices_and_indices():
 
 def test_a_dataset_describes_itself():
     assert repr(numbered(10, channels=3)) == (
-        "Dataset('unnamed': 10 images of 4×5×3, uint8, 2 classes)"
+        "<Dataset unnamed: 10 images of 4×5×3, uint8, 2 classes>"
     )
 
 

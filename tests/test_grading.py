@@ -226,6 +226,19 @@ def test_an_answer_that_calls_an_unwritten_one_says_so(hand_in, course):
     assert "calls what is not written yet. Write output_size here" in message(report, LOOPS)
 
 
+def test_a_helper_above_the_stub_is_no_answer_yet(hand_in, course):
+    stub = blank_of(nbformat.read(course / "solutions" / "paper.ipynb", as_version=4))
+    unwritten = next(c.source for c in stub.cells if mark(c).get("question") == PATCH)
+    report = hand_in({PATCH: "def helper():\n    return 1\n\n" + unwritten})
+    assert outcome(report)[PATCH] == ("not attempted", 0)
+
+
+def test_a_name_that_only_a_helper_cell_defines_is_explained(hand_in):
+    report = hand_in({PATCH: "def patch_response(p, k):\n    return my_helper(p, k)"})
+    assert outcome(report)[PATCH] == ("wrong", 0)
+    assert "Only answer cells are graded" in message(report, PATCH)
+
+
 def test_output_without_end_costs_its_own_question(hand_in):
     flood = (
         "def patch_response(patch, kernel):\n"
@@ -267,7 +280,7 @@ def test_wrong_answers_are_named_and_give_no_reference_away(hand_in):
     assert outcome(report)[PATCH] == ("wrong", 0)
     assert outcome(report)[SIZE] == ("wrong", 0)
     assert "The kernel is not used" in message(report, PATCH)
-    assert "Rounded down where the window does not fit" in message(report, SIZE)
+    assert "Rounded where the window does not fit" in message(report, SIZE)
     assert "got" not in message(report, PATCH)
 
 

@@ -127,6 +127,24 @@ def patch_transposed(patch, kernel):
     return (patch * kernel.T).sum()
 
 
+@mistake(
+    "patch_response",
+    "A matrix product instead of products place by place",
+    "np.dot multiplies rows by columns. Here each pixel meets the one weight at its place.",
+)
+def patch_dot(patch, kernel):
+    return np.dot(patch, kernel)
+
+
+@mistake(
+    "patch_response",
+    "Pixels and weights are added, not multiplied",
+    "Each pixel is multiplied by the weight at its place; only then comes the sum.",
+)
+def patch_plus_kernel(patch, kernel):
+    return (patch + kernel).sum()
+
+
 # The output size along one axis.
 
 
@@ -139,29 +157,77 @@ def size_without_one(size, kernel_size, *, stride=1, pad=0):
     return output_size(size, kernel_size, stride=stride, pad=pad) - 1
 
 
-@mistake(
-    "output_size",
-    "Rounded down where the window does not fit",
+def _strict(room, stride):
+    if room < 0 or room % stride:
+        raise ShapeError("does not fit")
+    return room // stride + 1
+
+
+def _half_strict(room, stride):
+    if room < 0:
+        raise ShapeError("does not fit")
+    return room // stride + 1
+
+
+POLICIES = {
+    "strict": _strict,
+    "half strict": _half_strict,
+    "down": lambda room, stride: room // stride + 1,
+    "up": lambda room, stride: -(-room // stride) + 1,
+    "nearest": lambda room, stride: round(room / stride) + 1,
+    "up, half strict": lambda room, stride: _half_strict(-(-room // stride) * stride, stride),
+}
+ROOMS = {
+    "Padding counted on one side only": (
+        "Zeros are added at both ends of the axis. How much longer does it become?",
+        lambda size, window, pad: size - window + pad,
+    ),
+    "The padding is ignored": (
+        "Zeros are added at both ends of the axis: it becomes longer.",
+        lambda size, window, pad: size - window,
+    ),
+}
+ROUNDING = (
     "Rounding makes a remainder disappear in silence. Look at the remainder first, and raise "
-    "ValueError where there is one.",
+    "ValueError where there is one."
 )
-def size_floored(size, kernel_size, *, stride=1, pad=0):
-    return (size - kernel_size + 2 * pad) // stride + 1
+
+
+def _register_sizes():
+    """Each wrong amount of room, and each kind of rounding: learners write all of them."""
+
+    def size_with(room, policy):
+        def wrong(size, kernel_size, *, stride=1, pad=0):
+            return policy(room(size, kernel_size, pad), stride)
+
+        return wrong
+
+    for name, (look, room) in ROOMS.items():
+        for policy in POLICIES.values():
+            mistake("output_size", name, look)(size_with(room, policy))
+    for how, policy in POLICIES.items():
+        if how != "strict":
+            name = "Rounded where the window does not fit"
+            right = size_with(lambda size, window, pad: size - window + 2 * pad, policy)
+            mistake("output_size", name, ROUNDING)(right)
+
+
+_register_sizes()
 
 
 @mistake(
     "output_size",
-    "Rounded up",
-    "There is one position too many: its window would hang over the edge.",
+    "Brackets are missing",
+    "// comes before + and −: only the last term is divided by the stride.",
 )
-def size_rounded_up(size, kernel_size, *, stride=1, pad=0):
-    return -(-(size - kernel_size + 2 * pad) // stride) + 1
+def size_without_brackets(size, kernel_size, *, stride=1, pad=0):
+    return size - kernel_size + 2 * pad // stride + 1
 
 
 @mistake(
     "output_size",
-    "Not a whole number",
-    "A number of positions is an integer: / makes a float, also where the window fits exactly.",
+    "A float where a whole number is wanted",
+    "A number of positions is an int: / makes a float, also where the window fits exactly.",
 )
 def size_float(size, kernel_size, *, stride=1, pad=0):
     return float(output_size(size, kernel_size, stride=stride, pad=pad))
@@ -175,28 +241,6 @@ def size_float(size, kernel_size, *, stride=1, pad=0):
 )
 def size_fraction(size, kernel_size, *, stride=1, pad=0):
     return (size - kernel_size + 2 * pad) / stride + 1
-
-
-@mistake(
-    "output_size",
-    "Padding counted on one side only",
-    "Zeros are added at both ends of the axis. How much longer does it become?",
-)
-def size_single_pad(size, kernel_size, *, stride=1, pad=0):
-    if (size - kernel_size + pad) % stride or size - kernel_size + pad < 0:
-        raise ShapeError("does not fit")
-    return (size - kernel_size + pad) // stride + 1
-
-
-@mistake(
-    "output_size",
-    "A window larger than the input is accepted",
-    "Try size 2, window 5, no padding: a count of zero or less means there is no position at all.",
-)
-def size_negative(size, kernel_size, *, stride=1, pad=0):
-    if (size - kernel_size + 2 * pad) % stride:
-        raise ShapeError("does not fit")
-    return (size - kernel_size + 2 * pad) // stride + 1
 
 
 @mistake(
@@ -344,8 +388,9 @@ def conv_windows_cut_off(x, w, b, *, stride=1, pad=0):
 
 @mistake(
     "conv_forward",
-    "Every axis is padded, the batch and the channels too",
-    "Only height and width get zeros: np.pad wants one pair for each axis.",
+    "An axis is padded that should not be",
+    "Only height and width get zeros, not the batch nor the channels: np.pad wants one pair for "
+    "each axis.",
 )
 def conv_all_axes_padded(x, w, b, *, stride=1, pad=0):
     return _loops(np.pad(x, pad), w, b, _size_of(x, w, stride, pad), stride)
@@ -422,6 +467,64 @@ def conv_outputs_skipped(x, w, b, *, stride=1, pad=0):
 
 @mistake(
     "conv_forward",
+    "The stride moves the window down only",
+    "Along a row the windows still start one pixel after the other.",
+)
+def conv_stride_down_only(x, w, b, *, stride=1, pad=0):
+    OH, OW = _size_of(x, w, stride, pad)
+    return _conv(x, w, b, pad=pad)[:, ::stride][:, :OH, :OW]
+
+
+@mistake(
+    "conv_forward",
+    "Every filter gets the first bias",
+    "b holds one bias for each filter: filter k gets b[k].",
+)
+def conv_first_bias(x, w, b, *, stride=1, pad=0):
+    return _conv(x, w, np.full_like(b, b[0]), stride=stride, pad=pad)
+
+
+@mistake(
+    "conv_forward",
+    "Every image gets the outputs of the first",
+    "The first axis of x is the batch: image n is x[n].",
+)
+def conv_image_repeated(x, w, b, *, stride=1, pad=0):
+    return _conv(np.repeat(x[:1], len(x), axis=0), w, b, stride=stride, pad=pad)
+
+
+@mistake(
+    "conv_forward",
+    "Only the first output is computed",
+    "The others are still zero. Does a return stand inside a loop?",
+)
+def conv_first_output(x, w, b, *, stride=1, pad=0):
+    out = _conv(x, w, b, stride=stride, pad=pad)
+    first = np.zeros_like(out)
+    first[0, 0, 0, 0] = out[0, 0, 0, 0]
+    return first
+
+
+@mistake(
+    "conv_forward",
+    "A mean instead of a sum",
+    "The products of a window are added up; nothing is divided by their number.",
+)
+def conv_mean(x, w, b, *, stride=1, pad=0):
+    return _conv(x, w / w[..., 0].size, b, stride=stride, pad=pad)
+
+
+@mistake(
+    "conv_forward",
+    "The output holds whole numbers only",
+    "What stands behind the decimal point is cut off when a number is put into an array of ints.",
+)
+def conv_truncated(x, w, b, *, stride=1, pad=0):
+    return _conv(x, w, b, stride=stride, pad=pad).astype(int)
+
+
+@mistake(
+    "conv_forward",
     "Only the last product is kept",
     "Each product replaces the one before it. They are to be added up: = or +=?",
 )
@@ -452,6 +555,17 @@ LOOK_AT_ORDER = (
 @mistake("conv_forward", MISORDERED, LOOK_AT_ORDER)
 def conv_rows_channels_first(x, w, b, *, stride=1, pad=0):
     return _columns(x, w.shape, (0, 1, 2, 3, 4, 5), stride, pad) @ w.reshape(-1, w.shape[3]) + b
+
+
+@mistake("conv_forward", MISORDERED, LOOK_AT_ORDER)
+def conv_rows_half_ordered(x, w, b, *, stride=1, pad=0):
+    return _columns(x, w.shape, (0, 1, 2, 4, 3, 5), stride, pad) @ w.reshape(-1, w.shape[3]) + b
+
+
+@mistake("conv_forward", MISORDERED, LOOK_AT_ORDER)
+def conv_filters_half_ordered(x, w, b, *, stride=1, pad=0):
+    columns = _columns(x, w.shape, (0, 1, 2, 4, 5, 3), stride, pad)
+    return columns @ w.transpose(3, 0, 1, 2).reshape(-1, w.shape[3]) + b
 
 
 @mistake("conv_forward", MISORDERED, LOOK_AT_ORDER)

@@ -110,8 +110,10 @@ def _patch_cases(rng):
 
 
 def _out_of_pair(value):
-    if not isinstance(value, tuple) or len(value) != 2:
+    if not isinstance(value, tuple | list):
         raise RecordError(f"return two things, out and cache; this returned {type(value).__name__}")
+    if len(value) != 2:
+        raise RecordError(f"return two things, out and cache; this returned {len(value)}")
     return value[0]
 
 

@@ -63,7 +63,7 @@ def encode(value) -> dict:
     Examples
     --------
     >>> encode(np.array([0.5, np.nan]))
-    {'kind': 'array', 'shape': [2], 'dtype': 'float64', 'data': [0.5, 'nan']}
+    {'kind': 'array', 'type': 'ndarray', 'shape': [2], 'dtype': 'float64', 'data': [0.5, 'nan']}
     >>> encode("text")
     {'kind': 'other', 'type': 'str'}
     """
@@ -73,6 +73,7 @@ def encode(value) -> dict:
             data = [_number(item) for item in array.ravel().tolist()]
             return {
                 "kind": "array",
+                "type": type(value).__name__,
                 "shape": list(array.shape),
                 "dtype": str(array.dtype),
                 "data": data,
@@ -106,7 +107,7 @@ def compare(
             else f"expected one number, got an array of shape {_shape(shape)}"
         )
     if expected["dtype"].startswith("int") and "int" not in str(got.get("dtype")):
-        return Difference(f"it returned a {got.get('dtype')}, expected a whole number (int)")
+        return Difference(f"it returned a {_type(got)}, expected a whole number (int)")
     try:
         mine = np.array([float(item) for item in got["data"]], np.float64)
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -157,7 +158,11 @@ def _shape(shape) -> str:
 
 
 def _said(got: dict) -> str:
-    return str(got.get("message"))[:LONGEST]
+    return str(got.get("message"))[:LONGEST] or "(no words)"
+
+
+def _type(got: dict) -> str:
+    return str(got.get("type"))[:LONGEST]
 
 
 def _first(types) -> str:
@@ -191,8 +196,9 @@ def _is_learners(filename: str) -> bool:
 
 def _compare_error(got: dict, raises: type[Exception]) -> Difference | None:
     if got.get("kind") != "error":
-        instead = "None" if got.get("type") == "NoneType" else "a value"
-        return Difference(f"it should raise {raises.__name__} here, and returned {instead}")
+        instead = {"NoneType": "None", raises.__name__: "it: an error is raised, not returned"}
+        returned = instead.get(_type(got), "a value")
+        return Difference(f"it should raise {raises.__name__} here, and returned {returned}")
     if raises.__name__ not in got.get("type", []):
         return Difference(
             f"it should raise {raises.__name__} here, and raised {_first(got.get('type'))}: "
@@ -205,5 +211,5 @@ def _unexpected_type(got: dict, expected: dict) -> str:
     wanted = f"an array of shape {_shape(expected['shape'])}" if expected["shape"] else "one number"
     name = got.get("type")
     if name == "NoneType":
-        return f"it returned None, expected {wanted}: is the return missing"
+        return f"it returned None (is the return missing?), expected {wanted}"
     return f"it returned {name}, expected {wanted}"

@@ -110,7 +110,7 @@ def judge(question: Question, got: dict, expected: dict, seed: int) -> Verdict:
         for mine, right, case in zip(outcomes, rights, cases, strict=True)
     ]
     if not any(differences):
-        return _right_unless_changed(results, cases) or _right_unless_loops(got, cases)
+        return _changed(results, cases) or _right_unless_loops(got, cases)
     named = _recognize(question, outcomes, differences, rights, cases)
     first = next(number for number, difference in enumerate(differences) if difference)
     passed = sum(difference is None for difference in differences)
@@ -122,6 +122,8 @@ def judge(question: Question, got: dict, expected: dict, seed: int) -> Verdict:
         where += f" {passed} of {len(cases)} cases {'is' if passed == 1 else 'are'} right."
     detail = differences[first].detail
     detail = detail and detail[0].upper() + detail[1:] + "."
+    if named is None and (changed := _changed(results, cases)):
+        return Verdict(WRONG, changed.title, f"{changed.text}\n{where}", detail, changed.mistake)
     if named is None:
         return Verdict(WRONG, "Not right yet.", where, detail)
     return Verdict(WRONG, f"{named.name}.", f"{named.look}\n{where}", detail, named.name)
@@ -132,14 +134,14 @@ def _part(value, key, default):
     return part if isinstance(part, type(default)) else default
 
 
-def _right_unless_changed(results, cases) -> Verdict | None:
+def _changed(results, cases) -> Verdict | None:
     for result, case in zip(results, cases, strict=True):
         if _part(result, "changed", []):
             return Verdict(
                 WRONG,
                 "The input is overwritten.",
-                f"The results are right, but after the call ({case.name}) an array that was passed "
-                "in has changed. Work on a copy, or on a new array.",
+                f"After the call ({case.name}) an array that was passed in has changed. Work on a "
+                "copy, or on a new array.",
                 mistake="The input is overwritten",
             )
     return None

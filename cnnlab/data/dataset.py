@@ -33,7 +33,7 @@ class Dataset:
     >>> images = np.zeros((3, 28, 28, 1), np.uint8)
     >>> dataset = Dataset(images, np.array([0, 1, 1]), ("shirt", "bag"), name="wardrobe")
     >>> dataset
-    Dataset('wardrobe': 3 images of 28×28×1, uint8, 2 classes)
+    <Dataset wardrobe: 3 images of 28×28×1, uint8, 2 classes>
     >>> len(dataset[:2]), dataset.take([2, 0]).labels
     (2, array([1, 0]))
     """
@@ -88,11 +88,8 @@ class Dataset:
         return self.take(part)
 
     def __repr__(self) -> str:
-        size = "×".join(map(str, self.image_shape))
-        return (
-            f"Dataset({self.name!r}: {len(self):,} images of {size}, uint8, "
-            f"{self.n_classes} classes)"
-        )
+        size = f"{len(self):,} images of {'×'.join(map(str, self.image_shape))}, uint8"
+        return f"<Dataset {self.name}: {size}, {self.n_classes} classes>"
 
 
 def split(

@@ -234,8 +234,6 @@ class GradedCell(IPyNbCell):
         if _is_sound(error):
             words = str(getattr(error, "inner_traceback", "") or error).strip()
             last = "".join(re.sub(r"\x1b\[[0-9;]*m", "", words).splitlines()[-1:])[:300]
-            if last.startswith("NameError"):
-                last += ". Only answer cells are graded: what an answer needs has to be in one."
             return "error", f"Stopped in {where}: {last}"
         self.parent.harmful.add(self.cell_num)
         if isinstance(error, NbCellError | Empty):
@@ -253,11 +251,20 @@ class GradedCell(IPyNbCell):
         elif self.question in self.parent.failures:
             status, message = self.parent.failures[self.question]
         elif verdict is not None and verdict.status == NOT_ATTEMPTED:
-            status, message = "error", f"It calls what is not written yet. {verdict.text}"
+            # Helpers above a stub do not make it an answer.
+            own = any(
+                mark(cell) == mark(cell) | {"role": "answer", "question": self.question}
+                and verdict.text in cell.source
+                for cell in self.parent.nb.cells
+            )
+            other = f"It calls what is not written yet. {verdict.text}"
+            status, message = (NOT_ATTEMPTED, "") if own else ("error", other)
         elif verdict is not None:
             status, message = verdict.status, f"{verdict.title} {verdict.text}"
         else:
             status, message = failure
+        if "NameError" in message:
+            message += " Only answer cells are graded: what an answer needs has to be in one."
         self.parent.record(
             {
                 "id": self.question,
