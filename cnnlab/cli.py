@@ -1,14 +1,35 @@
 """The `cnnlab` command. Each subcommand imports what it needs when it runs."""
 
 import json
+import math
 import os
+import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 import cnnlab
+
+
+@contextmanager
+def _in_words():
+    """What a command cannot do for want of a course or of a package ends in a sentence."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = f"this needs {error.name}: pip install 'cnnlab[course]'"
+        raise click.ClickException(f"{missing}; to build, 'cnnlab[dev]'.") from None
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _finite(context, parameter, value):
+    if not math.isfinite(value):
+        raise click.BadParameter(f"must be a finite number, got {value}.")
+    return value
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,9 +48,10 @@ def main():
 @click.argument("jupyter_options", nargs=-1, type=click.UNPROCESSED)
 def lab(page, jupyter_options):
     """Open the course in JupyterLab. Further options go to JupyterLab as they are."""
-    from cnnlab.grading.paper import course_root
+    with _in_words():
+        from cnnlab.grading.paper import course_root
 
-    root = course_root()
+        root = course_root()
     if not (root / page).is_file():
         raise click.BadParameter(f"there is no {page} in {root}.", param_hint="--page")
     command = [sys.executable, "-m", "jupyterlab", "--log-level=ERROR"]
@@ -41,7 +63,10 @@ def lab(page, jupyter_options):
     # Settings beside this file keep JupyterLab off the network; the user's own come first.
     _prepend("JUPYTER_CONFIG_PATH", Path(__file__).parent / "jupyter")
     _prepend("PATH", Path(sys.executable).parent)  # so that !cnnlab works in a cell
-    os.execv(sys.executable, [*command, *jupyter_options])
+    command += jupyter_options
+    if os.name == "nt":  # where the shell would not wait for a process that takes our place
+        sys.exit(subprocess.run(command, check=False).returncode)
+    os.execv(sys.executable, command)
 
 
 @main.command()
@@ -54,7 +79,8 @@ def lab(page, jupyter_options):
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True, max=86_400),
+    type=click.FloatRange(min=0, min_open=True),
+    callback=_finite,
     default=30.0,
     show_default=True,
     help="Seconds for each cell.",
@@ -65,13 +91,10 @@ def grade(notebook, assignment, seed, timeout, as_json):
 
     Ends with code 0 if it was graded, whatever the score, and 1 if it could not be.
     """
-    from cnnlab.grading import grade
-    from cnnlab.grading.paper import PaperError
+    with _in_words():
+        from cnnlab.grading import grade
 
-    try:
         report = grade(notebook, assignment=assignment, seed=seed, timeout=timeout)
-    except PaperError as error:
-        raise click.UsageError(str(error)) from None
     click.echo(json.dumps(report.as_dict()) if as_json else str(report))
     sys.exit(0 if report.status == "graded" else 1)
 
@@ -81,11 +104,11 @@ def grade(notebook, assignment, seed, timeout, as_json):
 @click.option("--check", is_flag=True, help="Write nothing; fail if a notebook is out of date.")
 def build(names, check):
     """Build notebooks/, assignments/ and solutions/ from course/ (all, or just NAMES)."""
-    from cnnlab.grading import build as builder
-    from cnnlab.grading.paper import PaperError, course_root
+    with _in_words():
+        from cnnlab.grading import build as builder
+        from cnnlab.grading.paper import course_root
 
-    root = course_root()
-    try:
+        root = course_root()
         if check:
             stale = builder.stale(root, list(names) or None, say=click.echo)
             for path, difference in stale.items():
@@ -95,8 +118,6 @@ def build(names, check):
         else:
             for path in builder.build(root, list(names) or None, say=click.echo):
                 click.echo(f"wrote {path}")
-    except PaperError as error:
-        raise click.ClickException(str(error)) from None
 
 
 @main.command()
@@ -119,14 +140,25 @@ def build(names, check):
 @click.option(
     "--learning-rate",
     type=click.FloatRange(min=0),
+    callback=_finite,
     default=0.05,
     show_default=True,
     help="At the start; it falls to 0 along a cosine.",
 )
 @click.option(
-    "--momentum", type=click.FloatRange(0, 1, max_open=True), default=0.9, show_default=True
+    "--momentum",
+    type=click.FloatRange(0, 1, max_open=True),
+    callback=_finite,
+    default=0.9,
+    show_default=True,
 )
-@click.option("--weight-decay", type=click.FloatRange(min=0), default=5e-4, show_default=True)
+@click.option(
+    "--weight-decay",
+    type=click.FloatRange(min=0),
+    callback=_finite,
+    default=5e-4,
+    show_default=True,
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--out",
@@ -172,7 +204,7 @@ def train(model_name, data_name, epochs, batch_size, seed, out, as_json, quiet, 
         rng=rng,
         augment=data.flip,
         schedule=cosine,
-        progress=False if quiet else None,
+        progress=not quiet,
     )
     start = time.perf_counter()
     try:

@@ -371,7 +371,7 @@ def _read_arrays(path):
     # A damaged or foreign file makes NumPy, zipfile and zlib raise a dozen kinds of error.
     except Exception as error:
         raise ModelFileError(
-            f"{path} must be an .npz file written by save, complete and undamaged: {error}"
+            f"{path} must be an .npz file written by save, complete and undamaged."
         ) from error
 
 

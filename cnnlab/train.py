@@ -1,6 +1,7 @@
 """Training: many small steps, watched."""
 
 import math
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -80,8 +81,7 @@ class Trainer:
     rng : orders the images, and draws the augmentation.
     augment : (images uint8, rng=…) → images uint8, such as `data.flip`; for training images only.
     schedule : progress from 0 to 1 → the share of the optimizer's learning rate to use.
-    progress : True shows a bar, False does not; by default a terminal gets one and
-        everything else, a notebook too, does not.
+    progress : True shows a bar, False does not; by default terminals and notebooks get one.
 
     Raises
     ------
@@ -231,9 +231,11 @@ class Trainer:
         # In a notebook this import loads ipywidgets.
         from tqdm.auto import tqdm
 
-        # None asks tqdm to look whether anybody sees the bar.
-        disable = None if self.progress is None else not self.progress
-        return tqdm(total=total, disable=disable, unit="step")
+        ipython = sys.modules.get("IPython")
+        seen = sys.stderr.isatty() or (ipython is not None and ipython.get_ipython() is not None)
+        show = seen if self.progress is None else self.progress
+        # In a file or a log, a line now and then is enough.
+        return tqdm(total=total, disable=not show, unit="step", mininterval=0.1 if seen else 5)
 
 
 def evaluate(

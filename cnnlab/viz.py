@@ -263,7 +263,7 @@ def numbers(values, ax: Axes | None = None, *, title: str = "", shade: str = "si
     values : (H, W); a cell that is NaN stays empty.
     ax : where to draw; a new figure by default.
     title : written above.
-    shade : "signed" (blue, white, orange), "gray" (black to white) or "none".
+    shade : "signed" (blue, white, orange) or "none".
 
     Examples
     --------
@@ -276,14 +276,9 @@ def numbers(values, ax: Axes | None = None, *, title: str = "", shade: str = "si
     finite = np.nan_to_num(values)
     reach = np.abs(finite).max() or 1
     for (i, j), value in np.ndenumerate(values):
-        if shade == "signed":
-            # Half strength at most: numbers in the cells stay easy to read.
-            color = SIGNED(0.5 + 0.35 * finite[i, j] / reach)
-        elif shade == "gray":
-            low = min(finite.min(), 0)
-            color = (0.25 + 0.75 * (finite[i, j] - low) / ((finite.max() - low) or 1),) * 3
-        else:
-            color = to_rgb(PAPER)
+        # Half strength at most: numbers in the cells stay easy to read.
+        signed = SIGNED(0.5 + 0.35 * finite[i, j] / reach)
+        color = signed if shade == "signed" else to_rgb(PAPER)
         empty = np.isnan(value)
         ax.add_patch(
             Rectangle(

@@ -19,6 +19,9 @@
 # cells, so it does not matter what happens to the rest of the notebook; but helpers and imports
 # that an answer needs have to stand *inside* its answer cell. Any way to the right result
 # counts, except where a question says otherwise.
+#
+# Hints unfold one by one below each check, each saying more than the one before. Our answers are
+# in [solutions/](../solutions/a1_convolution.ipynb), for afterwards.
 
 # %%
 import numpy as np

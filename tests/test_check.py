@@ -244,6 +244,7 @@ MALFORMED = [
     {"cases": [{"outcome": {"kind": "array", "shape": [], "data": ["nan"]}}] * 3},
     {"cases": [{"outcome": {"kind": "error", "type": 3}}] * 3},
     {"status": "right", "cases": [{"outcome": {"kind": "right"}}] * 3},
+    {"cases": [{"outcome": {"kind": "array", "shape": [], "data": [10**400]}}] * 3},
 ]
 
 
@@ -251,6 +252,18 @@ MALFORMED = [
 def test_a_malformed_record_is_wrong_and_never_an_error(record):
     question = find("s0.patch_response")
     assert judge(question, record, reference_record(question, 0), 0).status == WRONG
+
+
+@pytest.mark.parametrize("types", [5, None, [], [3], "ValueError"])
+def test_a_malformed_error_is_not_the_expected_one(types):
+    question = find("a1.output_size")
+    right = reference_record(question, 0)
+    forged = {"kind": "error", "type": types, "message": 3}
+    cases = [
+        {"outcome": forged} if case["outcome"]["kind"] == "error" else case
+        for case in right["cases"]
+    ]
+    assert judge(question, right | {"cases": cases}, right, 0).status == WRONG
 
 
 @pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)

@@ -39,7 +39,7 @@ def test_training_writes_pictures_weights_and_numbers(tmp_path):
         assert len(content) > 5000
     assert "Affine(10)" in done.stdout
     assert "7,850" in done.stdout
-    result = json.loads((out / "result.json").read_text())
+    result = json.loads((out / "result.json").read_text(encoding="utf-8"))
     assert f"Test accuracy {result['test_accuracy']:.2%} after" in done.stdout
     assert "(epochs: 2)." in done.stdout
     assert len(result["history"]["train_loss"]) == 2
@@ -52,7 +52,7 @@ def test_the_weights_written_are_those_measured_and_standardized_by_the_training
     model.load(tmp_path / "run" / "model.npz")
     preprocess = cnnlab.data.Standardize.fit(train.images)
     loss, found = evaluate(model, test, preprocess)
-    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    result = json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))
     assert result["test_accuracy"] == pytest.approx(found)
     assert result["test_loss"] == pytest.approx(loss, abs=1e-6)
     assert found > 0.5, "two epochs on 400 images are enough for that"
@@ -93,6 +93,8 @@ def test_the_seed_decides_the_result(tmp_path):
         ("--epochs", "0", "--epochs"),
         ("--learning-rate", "-1", "--learning-rate"),
         ("--momentum", "1", "--momentum"),
+        ("--learning-rate", "nan", "must be a finite number"),
+        ("--weight-decay", "inf", "must be a finite number"),
     ],
 )
 def test_wrong_options_end_with_2_and_say_what_is_right(tmp_path, option, value, words):

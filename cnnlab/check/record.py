@@ -199,7 +199,8 @@ def _compare_error(got: dict, raises: type[Exception]) -> Difference | None:
         instead = {"NoneType": "None", raises.__name__: "it: an error is raised, not returned"}
         returned = instead.get(_type(got), "a value")
         return Difference(f"it should raise {raises.__name__} here, and returned {returned}")
-    if raises.__name__ not in got.get("type", []):
+    types = got.get("type")
+    if not isinstance(types, list) or raises.__name__ not in types:
         return Difference(
             f"it should raise {raises.__name__} here, and raised {_first(got.get('type'))}: "
             f"{_said(got)}"

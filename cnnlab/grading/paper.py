@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
 ROOT_VARIABLE = "CNNLAB_COURSE"
-NOT_GRADED = {"nbval-skip", "uses-answers"}  # cells that the grader has no need to run
+SKIPPED_TAGS = {"nbval-skip", "uses-answers"}  # cells that the grader has no need to run
 
 
 class PaperError(ValueError):
@@ -222,7 +222,8 @@ def read_submission(path: Path) -> NotebookNode:
         raise UnreadableError(f"{path.name} is empty.")
     try:
         raw = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+        json.dumps(raw, ensure_ascii=False).encode()  # half a character cannot be written again
+    except (json.JSONDecodeError, RecursionError, UnicodeEncodeError) as error:
         raise UnreadableError(f"{path.name} is not a notebook: broken JSON ({error}).") from None
     if not isinstance(raw, dict) or not isinstance(raw.get("nbformat"), int):
         raise UnreadableError(f"{path.name} is JSON, but not a notebook: it has no nbformat.")
@@ -241,7 +242,7 @@ def _is_cell(cell) -> bool:
     return (
         isinstance(cell, dict)
         and isinstance(cell.get("metadata", {}), dict)
-        and isinstance(cell.get("source", ""), str)
+        and isinstance(cell.get("source"), str)
     )
 
 

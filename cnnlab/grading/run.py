@@ -177,17 +177,21 @@ def _run_pytest(notebook, name, root, seed, timeout) -> tuple[dict, str]:
         command += ["--cnnlab-paper", name, "--cnnlab-seed", str(seed)]
         command += ["--cnnlab-timeout", str(timeout), "--cnnlab-records", str(records)]
         command += ["-c", os.devnull, "--rootdir", folder, "--noconftest", "-q", "--tb=short"]
-        command += ["-p", "no:cacheprovider", "-p", "cnnlab.grading.plugin", "-p", "nbval.plugin"]
+        command += ["-p", "no:cacheprovider"]
+        # The first of these keeps the start of nbformat short, which nbval loads.
+        command += ["-p", "cnnlab.grading", "-p", "cnnlab.pytest_plugin", "-p", "nbval.plugin"]
         environment = os.environ | {
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "CNNLAB_COURSE": str(root),
             "PYTHONSAFEPATH": "1",
-            "TMPDIR": folder,  # whatever is left behind goes with the folder
         }
+        # Whatever is left behind goes with the folder.
+        environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder)
         environment.pop("PYTEST_ADDOPTS", None)
         # A session of its own: Ctrl+C reaches only this process, which then ends that one in order.
-        options = {"cwd": folder, "env": environment, "text": True, "start_new_session": True}
+        options = {"cwd": folder, "env": environment, "start_new_session": True}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        pipes |= {"encoding": "utf-8", "errors": "replace"}
         with subprocess.Popen(command, **options, **pipes) as process:
             try:
                 log, _ = process.communicate()
@@ -211,7 +215,8 @@ def _end(process: subprocess.Popen) -> None:
 def _last_line(log: str) -> str:
     log = re.sub(r"\x1b\[[0-9;]*m", "", log)
     errors = [line for line in log.splitlines() if line.startswith("E ")]
-    return (errors or log.strip().splitlines() or ["no word from the grader"])[-1].strip()
+    words = [line for line in log.splitlines() if re.search(r"\w", line)]
+    return (errors or words or ["The grader ended without a word."])[-1].strip()
 
 
 def _points(score: int | None) -> str:

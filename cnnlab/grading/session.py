@@ -18,7 +18,7 @@ from cnnlab.check.questions import find
 from cnnlab.check.record import MIME
 from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, WRONG, Verdict, judge, reference_record
 from cnnlab.grading.paper import (
-    NOT_GRADED,
+    SKIPPED_TAGS,
     course_root,
     load_paper,
     mark,
@@ -277,7 +277,7 @@ class GradedCell(IPyNbCell):
 
 
 def _is_run(cell) -> bool:
-    return cell.cell_type == "code" and not tags(cell) & NOT_GRADED
+    return cell.cell_type == "code" and not tags(cell) & SKIPPED_TAGS
 
 
 def _is_sound(error: Exception) -> bool:
