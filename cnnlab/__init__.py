@@ -1,7 +1,7 @@
 """cnnlab: convolutional neural networks you write yourself, in NumPy.
 
-Importing the package loads NumPy and nothing else; pictures, widgets and the
-grader load what they need when they are used.
+Importing the package costs nothing: each room loads what it needs when it is
+imported, and the library up to training needs NumPy alone.
 """
 
 __version__ = "0.1.0"

@@ -96,11 +96,8 @@ def test_the_script_takes_the_first_of_each_class_in_order(script):
     assert script.first_of_each_class(labels, 1).tolist() == list(range(10))
 
 
-def test_the_embedded_set_is_small_and_loads_quickly():
+def test_the_embedded_set_is_small():
     assert len(EMBEDDED.read_bytes()) <= 7e6
-    start = time.perf_counter()
-    data.load("fashion-mnist-small")
-    assert time.perf_counter() - start < 1
 
 
 def test_the_embedded_set_is_balanced_and_described():
