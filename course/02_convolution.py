@@ -124,22 +124,18 @@ viz.show(step, alt="The window frames 2, 0, 1, 2 of a 3 by 3 image; the output s
 # The library's `ops.conv_forward(x, w, b)` takes a whole batch of images and any number of
 # filters, so it asks for four axes. Said aloud: `x` is (N, H, W, C), *images, rows, columns,
 # channels*; `w` is (FH, FW, C, K), *rows, columns, channels in, filters out*; `b` is (K,),
-# one bias for each filter.
+# one bias for each filter. So here the answer is one number in an array of shape (1, 1, 1, 1):
 
 # %%
 two_channels = np.stack([[[1.0, 2], [3, 4]], [[0, 1], [1, 0]]], axis=2)  # (2, 2, C)
 two_kernels = np.stack([np.eye(2), np.full((2, 2), 2.0)], axis=2)  # (FH, FW, C)
 ops.conv_forward(two_channels[None], two_kernels[..., None], np.array([10.0]))[0]
 
-# %% [markdown]
-# One number, in an array of shape (1, 1, 1, 1): one image, one row, one column, one filter.
-# For one gray image and one kernel, all that is left of the four axes is bookkeeping. We put it
-# away in a function; `None` adds an axis of length 1.
-
 
 # %%
 def slide(image, kernel, **options):
-    """(H, W) image, (FH, FW) kernel → (OH, OW), without the axes of length 1."""
+    """One gray image (H, W), one kernel (FH, FW) → (OH, OW): the four axes are put away here."""
+    # None adds an axis of length 1.
     x, w = image[None, :, :, None], np.asarray(kernel, image.dtype)[:, :, None, None]
     return ops.conv_forward(x, w, np.zeros(1), **options)[0][0, :, :, 0]
 
@@ -167,11 +163,7 @@ kernels = {
 }
 grids = viz.grids(kernels)
 viz.show(grids, alt="The five kernels as 3 by 3 grids of numbers; negative cells are blue.")
-
-# %%
-even = np.full((3, 3), 100.0)  # a patch of one even brightness
-for name, kernel in kernels.items():
-    print(f"{name:18} answers {slide(even, kernel)[0, 0]:6.1f}")
+print("sums:", [round(float(kernel.sum()), 2) for kernel in kernels.values()])
 
 # %% [markdown] tags=["T04"]
 # Blur and sharpen have nine numbers that add up to 1: an even patch keeps its brightness.
@@ -185,7 +177,6 @@ soft, crisp = (slide(photo, kernels[name]).clip(0, 255) for name in ("blur", "sh
 axes = viz.images({"photograph": photo, "blur": soft, "sharpen": crisp})
 viz.show(axes, alt="A portrait three times: as it is, softened, and with harsh, crisp outlines.")
 
-# %%
 edges = {name: slide(photo, kernels[name]) for name in list(kernels)[2:]}
 axes = viz.images(edges, signed=True)
 viz.show(axes, alt="Left, upright edges in orange and blue; middle, level edges; right, outlines.")
