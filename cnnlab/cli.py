@@ -23,6 +23,10 @@ def _in_words():
         missing = f"this needs {error.name}: pip install 'cnnlab[course]'"
         raise click.ClickException(f"{missing}; to build, 'cnnlab[dev]'.") from None
     except ValueError as error:
+        from cnnlab.grading.paper import PaperError
+
+        if not isinstance(error, PaperError):
+            raise  # a fault of ours: its traceback is needed
         raise click.ClickException(str(error)) from None
 
 

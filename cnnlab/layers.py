@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnlab.init import he, zeros
 from cnnlab.ops import Ops, reference
-from cnnlab.shapes import ShapeError, output_size, pair
+from cnnlab.shapes import ShapeError, expect_whole, output_size, pair
 
 Shape = tuple[int, ...]
 
@@ -151,7 +151,8 @@ class Conv(Layer):
         init: Callable[..., np.ndarray] = he,
     ):
         super().__init__()
-        self.filters = _count("filters", filters)
+        expect_whole("filters", filters)
+        self.filters = int(filters)
         self.kernel_size, self.stride, self.pad, self.init = kernel_size, stride, pad, init
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -285,7 +286,8 @@ class Affine(Layer):
 
     def __init__(self, units: int, *, init: Callable[..., np.ndarray] = he):
         super().__init__()
-        self.units = _count("units", units)
+        expect_whole("units", units)
+        self.units = int(units)
         self.init = init
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -309,12 +311,6 @@ class Affine(Layer):
 
     def __repr__(self) -> str:
         return f"Affine({self.units})"
-
-
-def _count(name, value):
-    if not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}.")
-    return int(value)
 
 
 def _volume(layer, input_shape):

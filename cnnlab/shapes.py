@@ -41,10 +41,10 @@ def output_size(size: int, kernel_size: int, *, stride: int = 1, pad: int = 0) -
     cnnlab.shapes.ShapeError: a window of 3 with stride 3 does not fit an input of 7 with pad 0:
     (7 - 3 + 2*0) / 3 + 1 = 2.33. Inputs of 6 or 9 would fit.
     """
-    _expect_whole("size", size, 1)
-    _expect_whole("kernel_size", kernel_size, 1)
-    _expect_whole("stride", stride, 1)
-    _expect_whole("pad", pad, 0)
+    _expect_size("size", size, 1)
+    _expect_size("kernel_size", kernel_size, 1)
+    _expect_size("stride", stride, 1)
+    _expect_size("pad", pad, 0)
     span = size - kernel_size + 2 * pad
     if span < 0:
         raise ShapeError(
@@ -95,8 +95,8 @@ def receptive_field(layers) -> int:
     """
     field, jump = 1, 1
     for kernel_size, stride in layers:
-        _expect_whole("kernel_size", kernel_size, 1)
-        _expect_whole("stride", stride, 1)
+        _expect_size("kernel_size", kernel_size, 1)
+        _expect_size("stride", stride, 1)
         field += (kernel_size - 1) * jump
         jump *= stride
     return field
@@ -134,10 +134,10 @@ def conv_parameters(
     (34848, 96)
     """
     FH, FW = pair(kernel_size)
-    _expect_whole("kernel_size", FH, 1)
-    _expect_whole("kernel_size", FW, 1)
-    _expect_whole("in_channels", in_channels, 1)
-    _expect_whole("filters", filters, 1)
+    _expect_size("kernel_size", FH, 1)
+    _expect_size("kernel_size", FW, 1)
+    _expect_size("in_channels", in_channels, 1)
+    _expect_size("filters", filters, 1)
     return FH * FW * in_channels * filters, filters
 
 
@@ -211,6 +211,19 @@ def expect_floats(name: str, array) -> None:
         )
 
 
-def _expect_whole(name, value, least):
+def expect_whole(name: str, value, least: int = 1, *, error: type[ValueError] = ValueError) -> None:
+    """Raise an error unless the value is a whole number of at least `least`.
+
+    Examples
+    --------
+    >>> expect_whole("epochs", 2.5)
+    Traceback (most recent call last):
+        ...
+    ValueError: epochs must be a whole number of at least 1, got 2.5.
+    """
     if not isinstance(value, Integral) or value < least:
-        raise ShapeError(f"{name} must be a whole number of at least {least}, got {value!r}.")
+        raise error(f"{name} must be a whole number of at least {least}, got {value!r}.")
+
+
+def _expect_size(name, value, least):
+    expect_whole(name, value, least, error=ShapeError)

@@ -12,6 +12,7 @@ from cnnlab.data import Dataset, batches
 from cnnlab.metrics import accuracy
 from cnnlab.model import Sequential
 from cnnlab.optim import SGD
+from cnnlab.shapes import expect_whole
 
 
 @dataclass(repr=False)
@@ -121,7 +122,7 @@ class Trainer:
                 f"the optimizer must change the network that is trained, got {optimizer!r} of "
                 f"another network: make a new one for this model."
             )
-        _expect_count("batch_size", batch_size)
+        expect_whole("batch_size", batch_size)
         self.model, self.optimizer, self.preprocess = model, optimizer, preprocess
         self.batch_size, self.rng, self.progress = batch_size, rng, progress
         self.augment, self.schedule = augment, schedule
@@ -146,8 +147,8 @@ class Trainer:
         ValueError
             If epochs is not a whole number of at least 1, or there are no images.
         """
-        _expect_count("epochs", epochs)
-        _expect_count("the number of training images", len(train))
+        expect_whole("epochs", epochs)
+        expect_whole("the number of training images", len(train))
         history, base_rate = History(), self.optimizer.learning_rate
         total = epochs * math.ceil(len(train) / self.batch_size)
         good = self._copy_state()
@@ -273,15 +274,10 @@ def evaluate(
     >>> bool(abs(loss - np.log(10)) < 0.3), share < 0.3
     (True, True)
     """
-    _expect_count("the number of images", len(dataset))
+    expect_whole("the number of images", len(dataset))
     starts = range(0, len(dataset), batch_size)
     scores = np.concatenate(
         [model.forward(preprocess(dataset.images[i : i + batch_size])) for i in starts]
     )
     loss, _ = model.loss(scores, dataset.labels)
     return loss, accuracy(scores, dataset.labels)
-
-
-def _expect_count(name, value):
-    if not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}.")

@@ -39,6 +39,10 @@ class Question:
     def mistakes(self) -> list[Mistake]:
         return MISTAKES.get(self.operation, [])
 
+    @property
+    def tolerances(self) -> dict[str, float]:
+        return {"rtol": self.rtol, "atol": self.atol}
+
 
 def find(question_id: str) -> Question:
     """The question with this id.

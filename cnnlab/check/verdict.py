@@ -52,10 +52,11 @@ def make_record(question: Question, answer, seed: int) -> dict:
         return _record(question, NOT_ATTEMPTED, [])
     rng = np.random.default_rng(seed)
     results = [run_case(answer, case, question.view) for case in question.cases(rng)]
-    errors = [result["outcome"].get("type", [""])[0] for result in results]
-    if set(errors) == {NotImplementedError.__name__}:
+    outcomes = [result["outcome"] for result in results]
+    stub = NotImplementedError.__name__
+    if all(outcome["kind"] == "error" and outcome["type"][0] == stub for outcome in outcomes):
         # The stub of another answer may be what stopped it: its words say which.
-        return _record(question, NOT_ATTEMPTED, []) | {"note": results[0]["outcome"]["message"]}
+        return _record(question, NOT_ATTEMPTED, []) | {"note": outcomes[0]["message"]}
     loops = question.no_loops is not None and _loops(answer, *question.no_loops(rng))
     return _record(question, "answered", results) | {"loops": loops}
 
@@ -104,9 +105,8 @@ def judge(question: Question, got: dict, expected: dict, seed: int) -> Verdict:
         return Verdict(WRONG, "Not right yet.", "The record of this check is not complete.")
     outcomes = [_part(result, "outcome", {}) for result in results]
     rights = [result["outcome"] for result in expected["cases"]]
-    tolerances = {"rtol": question.rtol, "atol": question.atol}
     differences = [
-        compare(mine, right, case, **tolerances)
+        compare(mine, right, case, **question.tolerances)
         for mine, right, case in zip(outcomes, rights, cases, strict=True)
     ]
     if not any(differences):
@@ -161,11 +161,10 @@ def _right_unless_loops(got, cases) -> Verdict:
 
 def _recognize(question, outcomes, differences, rights, cases):
     """The first known wrong version that explains every outcome, or None."""
-    tolerances = {"rtol": question.rtol, "atol": question.atol}
     for wrong in question.mistakes:
         theirs = [run_case(wrong.function, case)["outcome"] for case in cases]
         parts = zip(outcomes, differences, theirs, rights, cases, strict=True)
-        if all(_explains(*part, tolerances) for part in parts):
+        if all(_explains(*part, question.tolerances) for part in parts):
             return wrong
     return None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cnnlab.shapes import ShapeError, expect_rank
+from cnnlab.shapes import ShapeError, expect_rank, expect_whole
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -164,8 +164,7 @@ def batches(
     >>> [y for x, y in batches(five, 2, np.random.default_rng(0))]
     [array([2, 4]), array([3, 0]), array([1])]
     """
-    if not isinstance(batch_size, int | np.integer) or batch_size < 1:
-        raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}.")
+    expect_whole("batch_size", batch_size)
     order = rng.permutation(len(dataset))
     for start in range(0, len(dataset), batch_size):
         chosen = order[start : start + batch_size]

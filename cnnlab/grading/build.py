@@ -130,7 +130,8 @@ def read_source(source: Path) -> NotebookNode:
     for cell in parsed.cells:
         number = seen[cell.source] = seen.get(cell.source, 0) + 1
         given = {key: value for key, value in cell.metadata.items() if key != "lines_to_next_cell"}
-        new = nbformat.v4.new_markdown_cell if cell.cell_type == "markdown" else _code_cell
+        markdown = cell.cell_type == "markdown"
+        new = nbformat.v4.new_markdown_cell if markdown else nbformat.v4.new_code_cell
         metadata = _metadata(source.stem, cell, given)
         identity = hashlib.sha256(f"{cell.source}{number}".encode()).hexdigest()[:12]
         if question := metadata.get("cnnlab"):
@@ -171,10 +172,6 @@ def _telling_lines(source: str) -> set[str]:
     # Short lines (return out, else:) give nothing away and recur by chance.
     lines = (re.sub(r"\s+", " ", line.strip()) for line in source.splitlines())
     return {line for line in lines if len(line) >= 25 and line not in (BEGIN, END)}
-
-
-def _code_cell(source, **fields):
-    return nbformat.v4.new_code_cell(source, **fields)
 
 
 def _metadata(name: str, cell, given: dict) -> dict:
