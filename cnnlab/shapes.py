@@ -1,6 +1,9 @@
-"""How large things are: output sizes and parameter counts, before anything is computed."""
+"""How large things are, before anything is computed; and errors for arrays that do not fit."""
 
+import math
 from numbers import Integral
+
+import numpy as np
 
 
 class ShapeError(ValueError):
@@ -103,15 +106,29 @@ def receptive_field(layers) -> int:
 
 
 def conv_parameters(
-    kernel_size: int | tuple[int, int], in_channels: int, filters: int
+    kernel_size: int | tuple[int, int],
+    in_channels: int,
+    filters: int,
+    *,
+    groups: int = 1,
+    tile: int | tuple[int, int] = 1,
 ) -> tuple[int, int]:
-    """How many numbers a convolution learns: FH·FW·C·K weights and K biases.
+    """How many numbers a layer of filters learns: FH·FW·C·K weights and K biases.
+
+    That is for a convolution, which uses each filter everywhere. Groups divide the weights:
+    a filter then reads C/G channels. A tile multiplies everything: TH·TW sets of filters
+    take turns in a tiled convolution, and a locally connected layer has one set for every
+    position.
 
     Parameters
     ----------
     kernel_size : F, pixels, one number or (height, width).
-    in_channels : C, the depth of the input, which each filter spans.
+    in_channels : C, the depth of the input.
     filters : K, the depth of the output.
+    groups : G, into how many towers the channels are divided; divides C and K.
+    tile : T, after how many positions the filters repeat, one number or (vertical,
+        horizontal): 1 for a convolution, the output's (height, width) for a locally
+        connected layer.
 
     Returns
     -------
@@ -120,9 +137,10 @@ def conv_parameters(
     Raises
     ------
     ShapeError
-        If one of the numbers is not a whole number of at least 1.
+        If one of the numbers is not a whole number of at least 1, or the groups do not
+        divide the channels.
 
-    Source: the lecture, "Summary" of the convolution layer.
+    Source: the lecture, "Summary" of the convolution layer and "Tiled convolution".
 
     Examples
     --------
@@ -132,13 +150,61 @@ def conv_parameters(
     ((750, 10), 760)
     >>> conv_parameters(11, 3, 96)
     (34848, 96)
+
+    The ten filters shared by all 32×32 positions, by every second one, and by none:
+
+    >>> [sum(conv_parameters(5, 3, 10, tile=tile)) for tile in (1, 2, 32)]
+    [760, 3040, 778240]
     """
-    FH, FW = pair(kernel_size)
-    _expect_size("kernel_size", FH, 1)
-    _expect_size("kernel_size", FW, 1)
+    (FH, FW), (TH, TW) = pair(kernel_size), pair(tile)
+    for name, value in (("kernel_size", FH), ("kernel_size", FW), ("tile", TH), ("tile", TW)):
+        _expect_size(name, value, 1)
     _expect_size("in_channels", in_channels, 1)
     _expect_size("filters", filters, 1)
-    return FH * FW * in_channels * filters, filters
+    expect_groups(groups, in_channels, filters)
+    return TH * TW * FH * FW * (in_channels // groups) * filters, TH * TW * filters
+
+
+def affine_parameters(inputs: int, units: int) -> tuple[int, int]:
+    """How many numbers a fully connected layer learns: D·M weights and M biases.
+
+    Parameters
+    ----------
+    inputs : D, how many numbers each unit reads.
+    units : M, how many units there are.
+
+    Returns
+    -------
+    weights, biases : two counts.
+
+    Raises
+    ------
+    ShapeError
+        If one of the numbers is not a whole number of at least 1.
+
+    Examples
+    --------
+    The first fully connected layer of AlexNet holds most of the network:
+
+    >>> affine_parameters(6 * 6 * 256, 4096)
+    (37748736, 4096)
+    """
+    _expect_size("inputs", inputs, 1)
+    _expect_size("units", units, 1)
+    return inputs * units, units
+
+
+def memory(shape: tuple[int, ...], *, dtype=np.float32) -> int:
+    """How many bytes an array of this shape takes.
+
+    Examples
+    --------
+    The output of AlexNet's first layer, for one image:
+
+    >>> memory((55, 55, 96))
+    1161600
+    """
+    return math.prod(shape) * np.dtype(dtype).itemsize
 
 
 def pair(value: int | tuple[int, int]) -> tuple[int, int]:
@@ -173,14 +239,12 @@ def expect_rank(name: str, array, axes: str) -> None:
 
     Examples
     --------
-    >>> import numpy as np
     >>> expect_rank("x", np.zeros((28, 28)), "N H W C")
     Traceback (most recent call last):
         ...
     cnnlab.shapes.ShapeError: x must have 4 axes (N, H, W, C), got 2: shape (28, 28).
     """
-    if not hasattr(array, "ndim"):
-        raise TypeError(f"{name} must be a NumPy array, got {type(array).__name__}.")
+    _expect_array(name, array)
     letters = axes.split()
     if array.ndim != len(letters):
         raise ShapeError(
@@ -190,24 +254,82 @@ def expect_rank(name: str, array, axes: str) -> None:
 
 
 def expect_floats(name: str, array) -> None:
-    """Raise TypeError unless the array holds floating-point numbers.
+    """Raise TypeError unless this is an array of floating-point numbers.
 
     Operations answer in their input's dtype: with whole numbers, such as the
     bytes of an image, every fraction would be cut off in silence.
 
     Examples
     --------
-    >>> import numpy as np
     >>> expect_floats("x", np.zeros((28, 28), np.uint8))
     Traceback (most recent call last):
         ...
     TypeError: x must hold floating-point numbers, got uint8: convert it first,
     x.astype(np.float32).
     """
+    _expect_array(name, array)
     if array.dtype.kind != "f":
         raise TypeError(
             f"{name} must hold floating-point numbers, got {array.dtype}: convert it first, "
             f"{name}.astype(np.float32)."
+        )
+
+
+def expect_groups(groups: int, in_channels: int, filters: int) -> None:
+    """Raise ShapeError unless the groups divide both the channels and the filters.
+
+    Examples
+    --------
+    >>> expect_groups(2, 96, 255)
+    Traceback (most recent call last):
+        ...
+    cnnlab.shapes.ShapeError: 2 groups must divide the channels and the filters, got 96 channels
+    and 255 filters.
+    """
+    _expect_size("groups", groups, 1)
+    if in_channels % groups or filters % groups:
+        raise ShapeError(
+            f"{groups} groups must divide the channels and the filters, got {in_channels} "
+            f"channels and {filters} filters."
+        )
+
+
+def as_upstream(dout, shape: tuple[int, ...], dtype) -> np.ndarray:
+    """The gradient of an output, in the output's dtype.
+
+    Raises
+    ------
+    ShapeError
+        If it does not have the output's shape.
+
+    Examples
+    --------
+    >>> as_upstream([1, 2], (2,), np.float32)
+    array([1., 2.], dtype=float32)
+    >>> as_upstream(np.ones(3), (2,), np.float32)
+    Traceback (most recent call last):
+        ...
+    cnnlab.shapes.ShapeError: dout must have the output's shape (2,), got (3,).
+    """
+    dout = np.asarray(dout, dtype)
+    if dout.shape != shape:
+        raise ShapeError(f"dout must have the output's shape {shape}, got {dout.shape}.")
+    return dout
+
+
+def expect_generator(rng) -> None:
+    """Raise TypeError unless this is a generator of random numbers.
+
+    Examples
+    --------
+    >>> expect_generator(0)
+    Traceback (most recent call last):
+        ...
+    TypeError: rng must be a generator such as np.random.default_rng(0), got int.
+    """
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(
+            f"rng must be a generator such as np.random.default_rng(0), got {type(rng).__name__}."
         )
 
 
@@ -221,9 +343,15 @@ def expect_whole(name: str, value, least: int = 1, *, error: type[ValueError] = 
         ...
     ValueError: epochs must be a whole number of at least 1, got 2.5.
     """
-    if not isinstance(value, Integral) or value < least:
+    # True and False are whole numbers to Python, and a mistake here.
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise error(f"{name} must be a whole number of at least {least}, got {value!r}.")
 
 
 def _expect_size(name, value, least):
     expect_whole(name, value, least, error=ShapeError)
+
+
+def _expect_array(name, array):
+    if not isinstance(array, np.ndarray | np.generic):
+        raise TypeError(f"{name} must be a NumPy array, got {type(array).__name__}.")

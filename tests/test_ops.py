@@ -1,49 +1,82 @@
-"""What holds for every operation of the table; each has its mathematics tested on its own."""
+"""What holds for every operation of the table; hand-worked cases stand in files of their own."""
 
 import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from proofs import PROOFS
+from proofs.base import forward, fresh, gradients, upstream
 
 from cnnlab import ops
+from cnnlab.gradcheck import check_gradients
 from cnnlab.ops import Op, reference
-
-Y = np.array([1, 0, 3])
-
-
-def case(name, N=3, dtype=np.float64):
-    """Arguments and options for one operation: x first, N images or rows."""
-    rng = np.random.default_rng(0)
-    arrays = {
-        "conv": [(N, 5, 6, 2), (3, 4, 2, 4), (4,)],
-        "max_pool": [(N, 5, 6, 2)],
-        "affine": [(N, 6), (6, 4), (4,)],
-        "relu": [(N, 5, 6, 2)],
-        "softmax_loss": [(N, 4)],
-    }[name]
-    options = {
-        "conv": {"stride": (2, 1), "pad": (1, 0)},
-        "max_pool": {"kernel_size": (3, 2), "stride": 2},
-    }.get(name, {})
-    arguments = [rng.normal(size=shape).astype(dtype) for shape in arrays]
-    return arguments + ([Y[:N]] if name == "softmax_loss" else []), options
-
-
-def run(name, arguments, options, dout=None):
-    """The output and the gradients, as a tuple, of one pass there and back."""
-    op = getattr(reference, name)
-    out, cache = op.forward(*arguments, **options)
-    if dout is None:
-        dout = np.random.default_rng(1).normal(size=np.shape(out)).astype(np.asarray(out).dtype)
-    gradients = op.backward(dout[()], cache)
-    return out, gradients if isinstance(gradients, tuple) else (gradients,)
-
+from cnnlab.shapes import ShapeError
 
 NAMES = [field.name for field in dataclasses.fields(reference)]
-every_op = pytest.mark.parametrize("name", NAMES)
-# The mean loss of no rows is not defined; a loss adds up over the batch.
-per_image = pytest.mark.parametrize("name", [name for name in NAMES if name != "softmax_loss"])
-with_weights = pytest.mark.parametrize("name", ["conv", "affine"])
+every_op = pytest.mark.parametrize("proof", PROOFS.values(), ids=lambda proof: proof.op)
+per_image = pytest.mark.parametrize(
+    "proof", [p for p in PROOFS.values() if p.per_image], ids=lambda proof: proof.op
+)
+every_case = pytest.mark.parametrize(
+    ("proof", "case"),
+    [
+        pytest.param(proof, case, id=f"{proof.op}-{case.id}")
+        for proof in PROOFS.values()
+        for case in proof.cases
+    ],
+)
+
+
+def run(proof, case, dout=None):
+    """The output and the gradients, as a tuple, of one pass there and back."""
+    out, cache = forward(proof, case)
+    return out, gradients(proof, upstream(out) if dout is None else dout, cache)
+
+
+def check(proof, case, **options):
+    """The report of a gradient check; every call starts its chance afresh."""
+
+    def again(*arguments):
+        return proof.functions.forward(*arguments, **fresh(case.options))
+
+    rng = np.random.default_rng(2)
+    return check_gradients(again, proof.functions.backward, *case.arguments, rng=rng, **options)
+
+
+def compare_with_oracles(proof, case):
+    out, _ = forward(proof, case)
+    answers = {
+        name: oracle(*case.arguments, **case.options) for name, oracle in proof.oracles.items()
+    }
+    answers = {name: answer for name, answer in answers.items() if answer is not None}
+    assert answers, "no oracle can take this case"
+    for name, answer in answers.items():
+        assert np.shape(out) == np.shape(answer), name
+        np.testing.assert_allclose(out, answer, rtol=1e-11, atol=1e-12, err_msg=name)
+
+
+def compare_products(proof, case):
+    """⟨argument, its gradient⟩ = ⟨out, dout⟩ for every argument that scales the output."""
+    silent = dataclasses.replace(
+        case,
+        arguments=tuple(
+            np.zeros_like(argument) if number in proof.zeroed else argument
+            for number, argument in enumerate(case.arguments)
+        ),
+    )
+    out, cache = forward(proof, silent)
+    dout = upstream(out)
+    found = gradients(proof, dout, cache)
+    # What is lost in rounding grows with the numbers added, not with their sum.
+    size = np.abs(out * dout).sum()
+    for number in proof.homogeneous_in:
+        product = np.vdot(silent.arguments[number], found[number])
+        assert product == pytest.approx(np.vdot(out, dout), rel=1e-10, abs=1e-12 * size)
+
+
+# The table.
 
 
 def test_the_table_holds_the_public_functions():
@@ -52,6 +85,10 @@ def test_the_table_holds_the_public_functions():
         assert op.forward is getattr(ops, f"{name}_forward")
         assert op.backward is getattr(ops, f"{name}_backward")
         assert {f"{name}_forward", f"{name}_backward"} <= set(ops.__all__)
+
+
+def test_every_operation_is_proven():
+    assert set(PROOFS) == set(NAMES)
 
 
 def test_everything_announced_exists():
@@ -70,79 +107,128 @@ def test_a_table_is_changed_by_making_another():
     assert reference.relu.forward is ops.relu_forward
 
 
+# The numbers.
+
+
+@every_case
+def test_forward_is_what_others_compute(proof, case):
+    compare_with_oracles(proof, case)
+
+
+@every_case
+def test_backward_is_the_derivative(proof, case):
+    report = check(proof, case)
+    assert report.ok, str(report)
+
+
+@every_case
+def test_products_agree(proof, case):
+    if not proof.homogeneous_in:
+        pytest.skip("no argument scales the output")
+    compare_products(proof, case)
+
+
+@every_op
+@given(data=st.data())
+def test_any_sizes_and_options(proof, data):
+    case = data.draw(proof.random)
+    compare_with_oracles(proof, case)
+    compare_products(proof, case)
+    report = check(proof, case, directions=2)
+    assert report.verdict != "wrong", str(report)
+
+
+# Arrays: their dtype, their layout, and that they stay as they are.
+
+
 @every_op
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_results_have_the_dtype_of_the_input(name, dtype):
-    out, gradients = run(name, *case(name, dtype=dtype))
+def test_results_have_the_dtype_of_the_input(proof, dtype):
+    out, found = run(proof, proof.cases[0].astype(dtype))
     assert out.dtype == dtype
-    assert [gradient.dtype for gradient in gradients] == [dtype] * len(gradients)
+    assert [gradient.dtype for gradient in found] == [dtype] * len(found)
 
 
-@with_weights
+@every_op
 @pytest.mark.parametrize(
-    ("dtype", "weights"), [("float32", "float64"), ("float64", "float32"), ("float32", "int64")]
+    ("dtype", "others"), [("float32", "float64"), ("float64", "float32"), ("float32", "int64")]
 )
-def test_weights_of_another_dtype_are_converted(name, dtype, weights):
-    (x, w, b), options = case(name, dtype=dtype)
-    w, b = np.round(w * 4).astype(weights), np.round(b * 4).astype(weights)
-    out, gradients = run(name, [x, w, b], options)
-    expected, expected_gradients = run(name, [x, w.astype(dtype), b.astype(dtype)], options)
+def test_weights_of_another_dtype_are_converted(proof, dtype, others):
+    x, *rest = proof.cases[0].astype(dtype).arguments
+    weights = [a for a in rest if a.dtype.kind == "f"]
+    if not weights:
+        pytest.skip("no weights")
+    rest = [(np.round(w * 4) + 1).astype(others) for w in weights]
+    mixed = dataclasses.replace(proof.cases[0], arguments=(x, *rest))
+    out, found = run(proof, mixed)
+    right = dataclasses.replace(mixed, arguments=(x, *(w.astype(dtype) for w in rest)))
+    expected, expected_gradients = run(proof, right)
     assert out.dtype == dtype
     assert np.array_equal(out, expected)
-    for got, right in zip(gradients, expected_gradients, strict=True):
+    for got, one in zip(found, expected_gradients, strict=True):
         assert got.dtype == dtype
-        assert np.array_equal(got, right)
+        assert np.array_equal(got, one)
 
 
-@with_weights
+@every_op
 @pytest.mark.parametrize("dout_dtype", ["float64", "int64"])
-def test_an_upstream_gradient_of_another_dtype_is_converted(name, dout_dtype):
-    arguments, options = case(name, dtype="float32")
-    out, _ = run(name, arguments, options)
-    _, gradients = run(name, arguments, options, dout=np.ones(out.shape, dout_dtype))
-    assert {gradient.dtype for gradient in gradients} == {np.dtype("float32")}
+def test_an_upstream_gradient_of_another_dtype_is_converted(proof, dout_dtype):
+    case = proof.cases[0].astype("float32")
+    out, _ = forward(proof, case)
+    _, found = run(proof, case, dout=np.ones(np.shape(out), dout_dtype)[()])
+    assert {gradient.dtype for gradient in found} == {np.dtype("float32")}
 
 
-@with_weights
+@every_op
+def test_an_upstream_gradient_of_another_shape_is_refused(proof):
+    out, cache = forward(proof, proof.cases[0])
+    for wrong in (np.ones((*np.shape(out), 1)), np.ones((*np.shape(out)[1:], 7))):
+        with pytest.raises(ShapeError, match=r"dout must have the output's shape \(.*, got \("):
+            proof.functions.backward(wrong, cache)
+
+
+@every_op
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "bool"])
-def test_whole_numbers_are_refused_before_fractions_are_lost(name, dtype):
-    arguments, options = case(name)
-    message = rf"x must hold floating-point numbers, got {dtype}: .* x\.astype\(np\.float32\)"
-    with pytest.raises(TypeError, match=message):
-        run(name, [arguments[0].astype(dtype), *arguments[1:]], options)
-
-
-@pytest.mark.parametrize("name", ["conv", "affine", "max_pool", "softmax_loss"])
-def test_a_list_is_no_array(name):
-    arguments, options = case(name)
-    with pytest.raises(TypeError, match="x must be a NumPy array, got list"):
-        run(name, [arguments[0].tolist(), *arguments[1:]], options)
+def test_whole_numbers_are_refused_before_fractions_are_lost(proof, dtype):
+    case = proof.cases[0]
+    x, *rest = case.arguments
+    case = dataclasses.replace(case, arguments=((x * 4).astype(dtype), *rest))
+    if proof.keeps_integers:
+        assert forward(proof, case)[0].dtype == dtype
+    else:
+        name = "w" if proof.op == "l2" else "x"
+        message = rf"{name} must hold floating-point numbers, got {dtype}: .* {name}\.astype\(np"
+        with pytest.raises(TypeError, match=message):
+            forward(proof, case)
 
 
 @every_op
-def test_nothing_that_is_passed_in_changes(name):
-    arguments, options = case(name)
-    out, gradients = run(name, arguments, options)
-    dout = np.random.default_rng(1).normal(size=np.shape(out))
-    for array in (*arguments, dout):
+def test_a_list_is_no_array(proof):
+    x, *rest = proof.cases[0].arguments
+    case = dataclasses.replace(proof.cases[0], arguments=(x.tolist(), *rest))
+    with pytest.raises(TypeError, match="must be a NumPy array, got list"):
+        forward(proof, case)
+
+
+@every_op
+def test_nothing_that_is_passed_in_changes(proof):
+    out, found = run(proof, proof.cases[0])
+    dout = np.asarray(upstream(out))
+    case = proof.cases[0].map(np.copy)
+    for array in (*case.arguments, dout):
         array.flags.writeable = False  # now any attempt is an error
-    again, gradients_again = run(name, arguments, options, dout=dout)
+    again, found_again = run(proof, case, dout=dout)
     assert np.array_equal(again, out)
-    for first, second in zip(gradients, gradients_again, strict=True):
+    for first, second in zip(found, found_again, strict=True):
         assert np.array_equal(first, second)
 
 
 @every_op
-def test_backward_may_run_twice(name):
-    arguments, options = case(name)
-    op = getattr(reference, name)
-    out, cache = op.forward(*arguments, **options)
-    dout = np.random.default_rng(1).normal(size=np.shape(out))[()]
-    gradients = [op.backward(dout, cache) for _ in range(2)]
-    if not isinstance(gradients[0], tuple):
-        gradients = [(gradient,) for gradient in gradients]
-    for first, second in zip(*gradients, strict=True):
-        assert np.array_equal(first, second)
+def test_backward_may_run_twice(proof):
+    out, cache = forward(proof, proof.cases[0])
+    first, second = (gradients(proof, upstream(out), cache) for _ in range(2))
+    for one, other in zip(first, second, strict=True):
+        assert np.array_equal(one, other)
 
 
 @every_op
@@ -154,45 +240,51 @@ def test_backward_may_run_twice(name):
         pytest.param(lambda array: array[::-1].copy()[::-1], id="backwards"),
     ],
 )
-def test_the_layout_in_memory_does_not_matter(name, layout):
-    arguments, options = case(name)
-    out, gradients = run(name, arguments, options)
-    got, got_gradients = run(name, [layout(array) for array in arguments], options)
+def test_the_layout_in_memory_does_not_matter(proof, layout):
+    out, found = run(proof, proof.cases[0])
+    got, got_gradients = run(proof, proof.cases[0].map(layout))
     np.testing.assert_allclose(got, out, rtol=1e-12, atol=1e-14)
-    for one, other in zip(got_gradients, gradients, strict=True):
+    for one, other in zip(got_gradients, found, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
 
 
+# Batches: of one, of none, and with a NaN.
+
+
 @per_image
-def test_images_of_a_batch_do_not_see_each_other(name):
-    arguments, options = case(name)
-    out, (dx, *_) = run(name, arguments, options)
-    dout = np.random.default_rng(1).normal(size=out.shape)
-    for n in range(3):
-        single = [arguments[0][n : n + 1], *arguments[1:]]
-        alone, (dx_alone, *_) = run(name, single, options, dout=dout[n : n + 1])
+def test_images_of_a_batch_do_not_see_each_other(proof):
+    case = proof.cases[0]
+    dout = upstream(forward(proof, case)[0])
+    out, (dx, *_) = run(proof, case, dout=dout)
+    for n in range(len(out)):
+        one = proof.images(case, n, n + 1)
+        alone, (dx_alone, *_) = run(proof, one, dout=dout[n : n + 1])
         np.testing.assert_allclose(alone, out[n : n + 1], rtol=1e-12, atol=1e-14)
         np.testing.assert_allclose(dx_alone, dx[n : n + 1], rtol=1e-12, atol=1e-14)
 
 
+@every_op
+def test_a_batch_of_one_is_a_batch(proof):
+    case = proof.images(proof.cases[0], 0, 1)
+    compare_with_oracles(proof, case)
+    assert check(proof, case).verdict != "wrong"
+
+
 @per_image
-def test_an_empty_batch_gives_an_empty_output_and_no_gradient(name):
-    arguments, options = case(name, N=0)
-    full, _ = run(name, *case(name))
-    out, (dx, *parameters) = run(name, arguments, options)
+def test_an_empty_batch_gives_an_empty_output_and_no_gradient(proof):
+    full, _ = forward(proof, proof.cases[0])
+    case = proof.images(proof.cases[0], 0, 0)
+    out, (dx, *parameters) = run(proof, case)
     assert out.shape == (0, *full.shape[1:])
-    assert dx.shape == arguments[0].shape
-    for gradient, parameter in zip(parameters, arguments[1:], strict=True):
+    assert dx.shape == case.arguments[0].shape
+    for gradient, parameter in zip(parameters, case.arguments[1:], strict=True):
         assert np.array_equal(gradient, np.zeros(parameter.shape))
 
 
-@every_op
-def test_a_nan_spoils_its_own_image_only(name):
-    arguments, options = case(name)
-    arguments[0][1].flat[0] = np.nan
-    out, _ = run(name, arguments, options)
-    if name == "softmax_loss":
-        assert np.isnan(out)
-    else:
-        assert np.isnan(out[1]).any()
-        assert np.isfinite(out[[0, 2]]).all()
+@per_image
+def test_a_nan_spoils_its_own_image_only(proof):
+    case = proof.cases[0].map(np.copy)
+    case.arguments[0][1].flat[0] = np.nan
+    out, _ = forward(proof, case)
+    assert np.isnan(out[1]).any()
+    assert np.isfinite(np.delete(out, 1, axis=0)).all()

@@ -55,3 +55,59 @@ def relu_backward(dout, cache):
     if dout.shape != positive.shape:
         raise ShapeError(f"dout must have the output's shape {positive.shape}, got {dout.shape}.")
     return dout * positive
+
+
+def sigmoid_forward(x):
+    raise NotImplementedError
+
+
+def sigmoid_backward(dout, cache):
+    raise NotImplementedError
+
+
+def tanh_forward(x):
+    raise NotImplementedError
+
+
+def tanh_backward(dout, cache):
+    raise NotImplementedError
+
+
+def leaky_relu_forward(x, *, slope=0.01):
+    raise NotImplementedError
+
+
+def leaky_relu_backward(dout, cache):
+    raise NotImplementedError
+
+
+def prelu_forward(x, slope):
+    raise NotImplementedError
+
+
+def prelu_backward(dout, cache):
+    raise NotImplementedError
+
+
+def elu_forward(x, *, alpha=1.0):
+    raise NotImplementedError
+
+
+def elu_backward(dout, cache):
+    raise NotImplementedError
+
+
+def maxout_forward(x, *, pieces=2):
+    raise NotImplementedError
+
+
+def maxout_backward(dout, cache):
+    raise NotImplementedError
+
+
+def softmax_forward(x):
+    raise NotImplementedError
+
+
+def softmax_backward(dout, cache):
+    raise NotImplementedError

@@ -81,3 +81,11 @@ def affine_backward(dout, cache):
             f"dout must have the output's shape {(len(x), w.shape[1])}, got {dout.shape}."
         )
     return dout @ w.T, x.T @ dout, dout.sum(axis=0)
+
+
+def flatten_forward(x):
+    raise NotImplementedError
+
+
+def flatten_backward(dout, cache):
+    raise NotImplementedError

@@ -1,0 +1,149 @@
+"""What all layers share."""
+
+from typing import Any
+
+import numpy as np
+
+from cnnlab.ops import Ops, reference
+from cnnlab.shapes import ShapeError
+
+Shape = tuple[int, ...]
+
+
+class Layer:
+    """What all layers share. A new kind of layer overrides the methods it needs.
+
+    Most layers only name their operation, create its parameters and hand on their options.
+
+    Attributes
+    ----------
+    op : the entry of the table of operations that does the mathematics.
+    params : name → array, the numbers that training changes, in the order in which the
+        operation takes them; empty until `build`.
+    grads : name → array, the gradient of the loss for each of them; empty until `backward`.
+    decays : names of the parameters that weight decay shrinks. Weights are, biases are not:
+        a bias does not make a network more complicated.
+    buffers : name → array, what the layer remembers from batch to batch besides parameters,
+        such as running statistics: saved with the network, changed in place by `forward` in
+        training, never by an optimizer.
+    rng : where the layer draws its chance from; None for a layer without any.
+    """
+
+    op: str = ""
+    decays: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self.params: dict[str, np.ndarray] = {}
+        self.grads: dict[str, np.ndarray] = {}
+        self.buffers: dict[str, np.ndarray] = {}
+        self.rng: np.random.Generator | None = None
+        self._ops: Ops | None = None
+        self._cache: Any = None
+
+    @property
+    def is_built(self) -> bool:
+        """Whether `build` has been called."""
+        return self._ops is not None
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """The shape of the output for one input of this shape, both without the batch axis.
+
+        Raises
+        ------
+        ShapeError
+            If the layer does not fit the input.
+        """
+        return input_shape
+
+    def build(
+        self,
+        input_shape: Shape,
+        *,
+        rng: np.random.Generator,
+        dtype=np.float32,
+        ops: Ops = reference,
+    ) -> None:
+        """Create the parameters for inputs of this shape, and take the operations to use.
+
+        Parameters
+        ----------
+        input_shape : of one input, without the batch axis.
+        rng : draws the weights.
+        dtype : of the parameters; float32 to train, float64 to check gradients.
+        ops : the table of operations.
+
+        Raises
+        ------
+        ShapeError
+            If the layer does not fit the input.
+        """
+        self.output_shape(input_shape)
+        self.params = self._create_params(input_shape, rng, dtype)
+        self.grads = {}
+        self.buffers = self._create_buffers(input_shape, dtype)
+        self._ops, self._cache = ops, None
+
+    def forward(self, x: np.ndarray, *, training: bool = False) -> np.ndarray:
+        """The output for a batch. Layers that behave differently in training look at `training`.
+
+        Raises
+        ------
+        RuntimeError
+            If the layer has not been built.
+        """
+        if not self.is_built:
+            raise RuntimeError(
+                f"{self!r} must be built before it is used: put it in a Sequential, or call "
+                f"build(input_shape, rng=…)."
+            )
+        out, self._cache = self._forward(x, training)
+        return out
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        """The gradient of the input, from that of the output; fills `grads` on the way.
+
+        Raises
+        ------
+        RuntimeError
+            If there was no forward pass to go back through.
+        """
+        if self._cache is None:
+            raise RuntimeError(
+                f"{self!r} must see a forward pass before a backward pass: call forward(x) first."
+            )
+        return self._backward(dout, self._cache)
+
+    def _create_params(self, input_shape, rng, dtype):
+        return {}
+
+    def _create_buffers(self, input_shape, dtype):
+        return {}
+
+    def _options(self, training):
+        """What the operation is told besides the arrays."""
+        return {}
+
+    def _forward(self, x, training):
+        forward = getattr(self._ops, self.op).forward
+        return forward(x, *self.params.values(), **self._options(training))
+
+    def _backward(self, dout, cache):
+        gradients = getattr(self._ops, self.op).backward(dout, cache)
+        if not self.params:
+            return gradients
+        dx, *of_params = gradients
+        self.grads = dict(zip(self.params, of_params, strict=True))
+        return dx
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+def volume(layer: Layer, input_shape: Shape) -> tuple[int, int, int]:
+    """The input's (H, W, C), or a ShapeError that names the layer."""
+    if len(input_shape) != 3:
+        raise ShapeError(
+            f"{layer!r} needs a volume (height, width, channels), got shape {input_shape}."
+        )
+    H, W, C = input_shape
+    return H, W, C
