@@ -6,14 +6,15 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint build grade pins clean
+.PHONY: help lab test lint build docs grade pins clean
 
 help:
 	@echo "make lab        open the course in JupyterLab"
 	@echo "make test       run all tests, notebooks included"
 	@echo "make grade A=1  grade your assignment 1"
 	@echo "make build      rebuild notebooks/, solutions/ and assignments/ from course/"
-	@echo "make lint       check style"
+	@echo "make docs       measure the operations again and write docs/ops.md"
+	@echo "make lint       check style and types"
 
 lab: $(READY)
 	@$(BIN)/cnnlab lab $(ARGS)
@@ -30,9 +31,13 @@ grade: $(READY)
 build: $(READY)
 	$(BIN)/cnnlab build $(ARGS)
 
+docs: $(READY)
+	$(BIN)/python tools/write_ops_docs.py
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 # Pin the newest versions that pyproject.toml allows, for every platform and Python.
 pins: $(READY)

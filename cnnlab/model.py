@@ -1,7 +1,6 @@
 """A network: layers in sequence, from an image to one score per class."""
 
 import html
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnlab.layers import Layer, Shape
-from cnnlab.ops import Ops, reference, softmax
-from cnnlab.shapes import ShapeError
+from cnnlab.layers import Layer, Loss, Shape, SoftmaxLoss
+from cnnlab.ops import Ops, reference
+from cnnlab.shapes import ShapeError, expect_whole, memory
 
 
 class ModelFileError(ValueError):
@@ -28,6 +27,7 @@ class Sequential:
     rng : draws the weights, layer by layer.
     dtype : of parameters and activations; float32 to train, float64 to check gradients.
     ops : the table of operations; replace an entry and the network runs on your function.
+    loss : what training makes small; by default a new SoftmaxLoss().
 
     Raises
     ------
@@ -35,6 +35,8 @@ class Sequential:
         If a layer does not fit the volume that reaches it; the message names the layer.
     ValueError
         If a layer belongs to a network already.
+    TypeError
+        If something in the list is no layer, or rng no generator.
 
     Examples
     --------
@@ -56,13 +58,17 @@ class Sequential:
         rng: np.random.Generator,
         dtype=np.float32,
         ops: Ops = reference,
+        loss: Loss | None = None,
     ):
         self.layers = tuple(layers)
         self.dtype, self.ops = np.dtype(dtype), ops
+        _expect_inputs(self.layers, input_shape, self.dtype)
         # All sizes first: if one does not fit, no layer has been touched.
         self.shapes = self._shapes(tuple(input_shape))
         for layer, shape in zip(self.layers, self.shapes, strict=False):
             layer.build(shape, rng=rng, dtype=self.dtype, ops=ops)
+        self._loss = SoftmaxLoss() if loss is None else loss
+        self._loss.build(ops=ops)
 
     @property
     def input_shape(self) -> Shape:
@@ -119,9 +125,8 @@ class Sequential:
         return dout
 
     def loss(self, scores: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
-        """The mean cross-entropy of (N, C) scores, in nats, and its gradient, (N, C)."""
-        loss, cache = self.ops.softmax_loss.forward(scores, y)
-        return float(loss), self.ops.softmax_loss.backward(1.0, cache)
+        """The loss of (N, C) scores, a mean over the rows, and its gradient, (N, C)."""
+        return float(self._loss.forward(scores, y)), self._loss.backward()
 
     def loss_and_gradients(
         self, x: np.ndarray, y: np.ndarray
@@ -135,7 +140,7 @@ class Sequential:
 
         Returns
         -------
-        loss : mean cross-entropy in nats; about ln C before training.
+        loss : with the softmax loss, the mean cross-entropy in nats; about ln C before training.
         gradients : parameter name → array of the parameter's shape.
         """
         loss, dscores = self.loss(self.forward(x, training=True), y)
@@ -144,12 +149,13 @@ class Sequential:
 
     def predict_scores(self, x: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
         """(N, C) scores, computed a batch at a time so that memory does not grow with N."""
+        expect_whole("batch_size", batch_size)
         starts = range(0, max(len(x), 1), batch_size)
         return np.concatenate([self.forward(x[i : i + batch_size]) for i in starts])
 
     def predict_probabilities(self, x: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
         """(N, C) probabilities; each row sums to 1."""
-        return softmax(self.predict_scores(x, batch_size=batch_size))
+        return self.ops.softmax.forward(self.predict_scores(x, batch_size=batch_size))[0]
 
     def predict(self, x: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
         """(N,) the class with the highest score."""
@@ -162,6 +168,14 @@ class Sequential:
     def gradients(self) -> dict[str, np.ndarray]:
         """Name → gradient, from the last backward pass; empty before the first."""
         return self._named(lambda layer: layer.grads)
+
+    def buffers(self) -> dict[str, np.ndarray]:
+        """Name → array: what layers remember besides parameters, such as running statistics."""
+        return self._named(lambda layer: layer.buffers)
+
+    def generators(self) -> list[np.random.Generator]:
+        """The generators that layers such as dropout draw from."""
+        return [layer.rng for layer in self.layers if layer.rng is not None]
 
     def decayed(self) -> set[str]:
         """The names of the parameters that weight decay shrinks: weights, not biases."""
@@ -190,13 +204,13 @@ class Sequential:
         names = ["input", *map(repr, self.layers)]
         return Summary(
             tuple(
-                SummaryRow(name, shape, count, math.prod(shape) * self.dtype.itemsize)
+                SummaryRow(name, shape, count, memory(shape, dtype=self.dtype))
                 for name, shape, count in zip(names, self.shapes, [0, *counts], strict=True)
             )
         )
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the parameters to an .npz file, without pickle.
+        """Write the parameters and buffers to an .npz file, without pickle.
 
         The file appears complete or not at all: an interruption leaves the old one.
 
@@ -208,13 +222,13 @@ class Sequential:
         unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
         try:
             with unfinished.open("wb") as file:
-                np.savez(file, allow_pickle=False, **self.parameters())
+                np.savez(file, allow_pickle=False, **self._arrays())
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
 
     def load(self, path: str | os.PathLike) -> None:
-        """Read parameters that `save` wrote for a network of the same layers.
+        """Read what `save` wrote for a network of the same layers.
 
         Parameters
         ----------
@@ -228,7 +242,7 @@ class Sequential:
             If the file is damaged, is of another kind, or holds other parameters; the
             message says which differ. The network is then as it was before.
         """
-        found, own = _read_arrays(Path(path)), self.parameters()
+        found, own = _read_arrays(Path(path)), self._arrays()
         if differences := _differences(own, found):
             raise ModelFileError(
                 f"{path} must hold the parameters of this network; they differ in "
@@ -236,6 +250,10 @@ class Sequential:
             )
         for name, array in own.items():
             array[...] = found[name]
+
+    def _arrays(self):
+        """All that makes this network what it is."""
+        return self.parameters() | self.buffers()
 
     def __repr__(self) -> str:
         return f"Sequential({len(self.layers)} layers, {self.parameter_count:,} parameters)"
@@ -339,6 +357,20 @@ class Summary:
         ]
         head = ("", "layer", "output", "parameters", "memory")
         return [head, *body, ("", "total", "", f"{self.parameters:,}", _bytes(self.memory))]
+
+
+def _expect_inputs(layers, input_shape, dtype):
+    for index, layer in enumerate(layers):
+        if not isinstance(layer, Layer):
+            raise TypeError(f"layer {index} must be a layer, got {layer!r}.")
+    if not isinstance(input_shape, tuple | list):
+        raise TypeError(
+            f"input_shape must be (height, width, channels) or (numbers,), got {input_shape!r}."
+        )
+    for size in input_shape:
+        expect_whole("every size of input_shape", size, error=ShapeError)
+    if dtype.kind != "f":
+        raise TypeError(f"dtype must be a floating-point type, got {dtype}.")
 
 
 def _bytes(count):

@@ -223,7 +223,7 @@ def pair(value: int | tuple[int, int]) -> tuple[int, int]:
     if isinstance(value, tuple | list):
         if len(value) != 2:
             raise ShapeError(f"expected one number or (height, width), got {value!r}.")
-        return tuple(value)
+        return value[0], value[1]
     return value, value
 
 
@@ -344,7 +344,7 @@ def expect_whole(name: str, value, least: int = 1, *, error: type[ValueError] = 
     ValueError: epochs must be a whole number of at least 1, got 2.5.
     """
     # True and False are whole numbers to Python, and a mistake here.
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+    if not isinstance(value, Integral) or value is True or value is False or value < least:
         raise error(f"{name} must be a whole number of at least {least}, got {value!r}.")
 
 

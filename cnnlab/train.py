@@ -219,7 +219,8 @@ class Trainer:
         )
 
     def _arrays(self):
-        return [*self.model.parameters().values(), *self.optimizer.state().values()]
+        groups = self.model.parameters(), self.model.buffers(), self.optimizer.state()
+        return [array for group in groups for array in group.values()]
 
     def _copy_state(self):
         return [array.copy() for array in self._arrays()]

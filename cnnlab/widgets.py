@@ -66,7 +66,8 @@ class ConvolutionExplorer(ipywidgets.VBox):
     def __init__(self, image, kernels, *, kernel=None, stride=1, pad=0, position=0):
         self.image = _matrix("image", image, 12)
         self.kernels = {name: _matrix(name, kernel, 5) for name, kernel in kernels.items()}
-        self.output, self.message = None, ""
+        self.output: np.ndarray | None = None
+        self.message = ""
         look = {"style": {"description_width": "5em"}, "layout": {"width": "18em"}}
         names, strides, pads = list(kernels), range(1, 5), range(_MOST_PAD + 1)
         self.kernel = _choice("kernel", names, kernel or names[0], look)
@@ -138,7 +139,8 @@ class ConvolutionExplorer(ipywidgets.VBox):
 
     def _place(self):
         """Row and column in the output."""
-        return divmod(self.position.value, self.output.shape[1])
+        columns = 1 if self.output is None else self.output.shape[1]
+        return divmod(self.position.value, columns)
 
     def _svg(self, most_pad=_MOST_PAD):
         """The picture, written by hand: Matplotlib would need too long for a slider.

@@ -24,6 +24,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # Doors between rooms of one floor, each in one direction: from → to.
 DOORS = {
     ("metrics", "shapes"),  # whoever takes arrays says which shapes it needs
+    ("init", "shapes"),
     ("optim", "model"),  # an optimizer moves the parameters of a network
     ("widgets", "viz"),  # a widget shows what viz draws
     ("grading", "check"),  # a grader asks the questions that the page asks

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from proofs import PROOFS
-from proofs.base import forward, fresh, gradients, upstream
+from proofs.base import check, forward, gradients, upstream
 
 from cnnlab import ops
-from cnnlab.gradcheck import check_gradients
 from cnnlab.ops import Op, reference
 from cnnlab.shapes import ShapeError
 
@@ -33,16 +32,6 @@ def run(proof, case, dout=None):
     """The output and the gradients, as a tuple, of one pass there and back."""
     out, cache = forward(proof, case)
     return out, gradients(proof, upstream(out) if dout is None else dout, cache)
-
-
-def check(proof, case, **options):
-    """The report of a gradient check; every call starts its chance afresh."""
-
-    def again(*arguments):
-        return proof.functions.forward(*arguments, **fresh(case.options))
-
-    rng = np.random.default_rng(2)
-    return check_gradients(again, proof.functions.backward, *case.arguments, rng=rng, **options)
 
 
 def compare_with_oracles(proof, case):

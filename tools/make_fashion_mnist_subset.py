@@ -62,7 +62,7 @@ def make_subset(folder: Path) -> dict[str, np.ndarray]:
 
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ORIGINALS
-    np.savez_compressed(TARGET, **make_subset(folder))
+    np.savez_compressed(TARGET, allow_pickle=False, **make_subset(folder))
     digest = hashlib.sha256(TARGET.read_bytes()).hexdigest()
     print(f"{TARGET}: {TARGET.stat().st_size / 1e6:.2f} MB, SHA-256 {digest}")
 

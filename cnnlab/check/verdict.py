@@ -112,15 +112,15 @@ def judge(question: Question, got: dict, expected: dict, seed: int) -> Verdict:
     if not any(differences):
         return _changed(results, cases) or _right_unless_loops(got, cases)
     named = _recognize(question, outcomes, differences, rights, cases)
-    first = next(number for number, difference in enumerate(differences) if difference)
+    first, shown = next((number, found) for number, found in enumerate(differences) if found)
     passed = sum(difference is None for difference in differences)
     where = (
         f"First seen in case {first + 1} of {len(cases)} ({cases[first].name}): "
-        f"{differences[first].text}."
+        f"{shown.text}."
     )
     if passed:
         where += f" {passed} of {len(cases)} cases {'is' if passed == 1 else 'are'} right."
-    detail = differences[first].detail
+    detail = shown.detail
     detail = detail and detail[0].upper() + detail[1:] + "."
     if named is None and (changed := _changed(results, cases)):
         return Verdict(WRONG, changed.title, f"{changed.text}\n{where}", detail, changed.mistake)

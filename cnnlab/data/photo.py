@@ -29,8 +29,7 @@ def photograph(size: int | tuple[int, int] | None = None) -> np.ndarray:
 
     from cnnlab.shapes import pair
 
-    with get_sample_data("grace_hopper.jpg") as file:
-        photo = Image.open(file).convert("RGB")
+    photo = Image.open(get_sample_data("grace_hopper.jpg", asfileobj=False)).convert("RGB")
     if size is not None:
         height, width = pair(size)
         photo = ImageOps.fit(photo, (width, height))

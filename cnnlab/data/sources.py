@@ -69,7 +69,7 @@ def fashion_mnist_small() -> tuple[Dataset, Dataset]:
         files("cnnlab.data").joinpath("fashion-mnist-small.npz").open("rb") as file,
         np.load(file, allow_pickle=False) as arrays,
     ):
-        return tuple(
+        train, test = (
             Dataset(
                 arrays[f"{part}_images"],
                 arrays[f"{part}_labels"].astype(np.int64),
@@ -83,6 +83,7 @@ def fashion_mnist_small() -> tuple[Dataset, Dataset]:
             )
             for part in ("train", "test")
         )
+    return train, test
 
 
 SOURCES: dict[str, Callable[[], tuple[Dataset, Dataset]]] = {

@@ -12,6 +12,7 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import nbformat
@@ -126,7 +127,8 @@ def read_source(source: Path) -> NotebookNode:
         If markers, ids or points are not as they must be.
     """
     parsed = jupytext.read(source, fmt="py:percent")
-    cells, seen = [], {}
+    cells: list[NotebookNode] = []
+    seen: dict[str, int] = {}
     for cell in parsed.cells:
         number = seen[cell.source] = seen.get(cell.source, 0) + 1
         given = {key: value for key, value in cell.metadata.items() if key != "lines_to_next_cell"}
@@ -179,7 +181,7 @@ def _metadata(name: str, cell, given: dict) -> dict:
     labels = list(given.pop("tags", []))
     if "when_written(" in cell.source:
         labels.append("uses-answers")
-    metadata = {"tags": labels} if labels else {}
+    metadata: dict[str, Any] = {"tags": labels} if labels else {}
     if "question" in given:
         question = given.pop("question")
         missing = {"points", "minutes", "difficulty"} - set(given)
@@ -218,9 +220,10 @@ def _nbgrader(question: str, *, solution: bool) -> dict:
 
 def _check_questions(name: str, cells) -> None:
     """Each question has one answer cell and, after it, one check cell; solutions stand inside."""
-    answers, checks = {}, {}
+    answers: dict[str, int] = {}
+    checks: dict[str, int] = {}
     for number, cell in enumerate(cells):
-        role, question = mark(cell).get("role"), mark(cell).get("question")
+        role, question = mark(cell).get("role"), mark(cell).get("question", "")
         if role is None and BEGIN in cell.source:
             raise PaperError(f"{name}: a solution stands in a cell that is no answer cell.")
         if role is not None:

@@ -189,10 +189,16 @@ def _run_pytest(notebook, name, root, seed, timeout) -> tuple[dict, str]:
         environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder)
         environment.pop("PYTEST_ADDOPTS", None)
         # A session of its own: Ctrl+C reaches only this process, which then ends that one in order.
-        options = {"cwd": folder, "env": environment, "start_new_session": True}
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        pipes |= {"encoding": "utf-8", "errors": "replace"}
-        with subprocess.Popen(command, **options, **pipes) as process:
+        with subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        ) as process:
             try:
                 log, _ = process.communicate()
             except BaseException:

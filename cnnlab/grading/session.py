@@ -262,7 +262,7 @@ class GradedCell(IPyNbCell):
         elif verdict is not None:
             status, message = verdict.status, f"{verdict.title} {verdict.text}"
         else:
-            status, message = failure
+            status, message = failure or ("error", "The check left no result.")
         if "NameError" in message:
             message += " Only answer cells are graded: what an answer needs has to be in one."
         self.parent.record(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from cnnlab.ops import Ops, reference
-from cnnlab.shapes import ShapeError
+from cnnlab.shapes import ShapeError, expect_generator
 
 Shape = tuple[int, ...]
 
@@ -76,7 +76,10 @@ class Layer:
         ------
         ShapeError
             If the layer does not fit the input.
+        TypeError
+            If rng is no generator.
         """
+        expect_generator(rng)
         self.output_shape(input_shape)
         self.params = self._create_params(input_shape, rng, dtype)
         self.grads = {}

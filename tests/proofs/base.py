@@ -1,5 +1,6 @@
 """What it takes to prove an operation: points to look at, and other ways to the same result."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -9,6 +10,7 @@ from hypothesis.strategies import SearchStrategy
 from onnx.reference import ReferenceEvaluator
 
 from cnnlab import ops
+from cnnlab.gradcheck import Report, check_gradients
 from cnnlab.ops import Op
 
 
@@ -95,6 +97,17 @@ def gradients(proof: Proof, dout, cache) -> tuple:
     """The gradients of one backward pass, always as a tuple."""
     found = proof.functions.backward(dout, cache)
     return found if isinstance(found, tuple) else (found,)
+
+
+def check(proof: Proof, case: Case, **options) -> Report:
+    """The report of a gradient check; every call starts its chance afresh."""
+
+    @functools.wraps(proof.functions.forward)
+    def again(*arguments):
+        return proof.functions.forward(*arguments, **fresh(case.options))
+
+    rng = np.random.default_rng(2)
+    return check_gradients(again, proof.functions.backward, *case.arguments, rng=rng, **options)
 
 
 def upstream(out, seed=1):
