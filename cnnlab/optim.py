@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from cnnlab.model import Sequential
+from cnnlab.shapes import expect_number
 
 
 class SGD:
@@ -13,7 +14,7 @@ class SGD:
     v ← μ·v − η·(g + λ·w), then w ← w + v, for every parameter w with gradient g.
 
     The velocity v remembers the direction of the last steps. Weight decay is the
-    gradient of λ/2·‖w‖² and spares the biases.
+    gradient of the L2 penalty λ/2·‖w‖² (`ops.l2_backward`) and spares the biases.
 
     Parameters
     ----------
@@ -50,11 +51,9 @@ class SGD:
         momentum: float = 0.9,
         weight_decay: float = 0.0,
     ):
-        for name, value in (("learning_rate", learning_rate), ("weight_decay", weight_decay)):
-            if not 0 <= value < math.inf:
-                raise ValueError(f"{name} must be a number of at least 0, got {value!r}.")
-        if not 0 <= momentum < 1:
-            raise ValueError(f"momentum must be at least 0 and less than 1, got {momentum!r}.")
+        expect_number("learning_rate", learning_rate, least=0)
+        expect_number("momentum", momentum, least=0, below=1)
+        expect_number("weight_decay", weight_decay, least=0)
         self.model = model
         self.learning_rate, self.momentum, self.weight_decay = learning_rate, momentum, weight_decay
         self.velocity = {name: np.zeros_like(p) for name, p in model.parameters().items()}

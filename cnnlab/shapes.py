@@ -1,7 +1,7 @@
 """How large things are, before anything is computed; and errors for arrays that do not fit."""
 
 import math
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -346,6 +346,24 @@ def expect_whole(name: str, value, least: int = 1, *, error: type[ValueError] = 
     # True and False are whole numbers to Python, and a mistake here.
     if not isinstance(value, Integral) or value is True or value is False or value < least:
         raise error(f"{name} must be a whole number of at least {least}, got {value!r}.")
+
+
+def expect_number(name: str, value, *, least: float = -math.inf, below: float = math.inf) -> None:
+    """Raise ValueError unless the value is a finite number, at least `least` and less than `below`.
+
+    Examples
+    --------
+    >>> expect_number("rate", 1.0, least=0, below=1)
+    Traceback (most recent call last):
+        ...
+    ValueError: rate must be a finite number of at least 0 and less than 1, got 1.0.
+    """
+    if isinstance(value, Real) and math.isfinite(value) and least <= value < below:
+        return
+    limits = [f"of at least {least:g}"] if least > -math.inf else []
+    limits += [f"less than {below:g}"] if below < math.inf else []
+    words = " ".join(["a finite number", " and ".join(limits)]).strip()
+    raise ValueError(f"{name} must be {words}, got {value!r}.")
 
 
 def _expect_size(name, value, least):

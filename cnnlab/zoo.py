@@ -19,7 +19,12 @@ class UnknownModelError(ValueError):
 
 
 def linear(
-    input_shape: Shape, n_classes: int, *, rng: np.random.Generator, ops: Ops = reference
+    input_shape: Shape,
+    n_classes: int,
+    *,
+    rng: np.random.Generator,
+    dtype=np.float32,
+    ops: Ops = reference,
 ) -> Sequential:
     """One affine layer, from pixels to scores: what everything else must beat.
 
@@ -28,6 +33,7 @@ def linear(
     input_shape : (H, W, C) of one image.
     n_classes : how many scores.
     rng : draws the weights.
+    dtype : float32 to train, float64 to check gradients.
     ops : the table of operations.
 
     Examples
@@ -35,11 +41,16 @@ def linear(
     >>> linear((28, 28, 1), 10, rng=np.random.default_rng(0))
     Sequential(2 layers, 7,850 parameters)
     """
-    return Sequential([Flatten(), _scores(n_classes)], input_shape, rng=rng, ops=ops)
+    return Sequential([Flatten(), _scores(n_classes)], input_shape, rng=rng, dtype=dtype, ops=ops)
 
 
 def convnet(
-    input_shape: Shape, n_classes: int, *, rng: np.random.Generator, ops: Ops = reference
+    input_shape: Shape,
+    n_classes: int,
+    *,
+    rng: np.random.Generator,
+    dtype=np.float32,
+    ops: Ops = reference,
 ) -> Sequential:
     """Two rounds of convolution, ReLU and pooling, then a hidden layer and the scores.
 
@@ -48,6 +59,7 @@ def convnet(
     input_shape : (H, W, C) of one image; H and W must be multiples of 4, for two poolings.
     n_classes : how many scores.
     rng : draws the weights.
+    dtype : float32 to train, float64 to check gradients.
     ops : the table of operations.
 
     Raises
@@ -77,7 +89,7 @@ def convnet(
         *(Conv(64, 3, pad=1), ReLU(), MaxPool(2)),
         *(Flatten(), Affine(128), ReLU(), _scores(n_classes)),
     ]
-    return Sequential(layers, input_shape, rng=rng, ops=ops)
+    return Sequential(layers, input_shape, rng=rng, dtype=dtype, ops=ops)
 
 
 MODELS: dict[str, Callable[..., Sequential]] = {"convnet": convnet, "linear": linear}
@@ -89,6 +101,7 @@ def build(
     n_classes: int,
     *,
     rng: np.random.Generator,
+    dtype=np.float32,
     ops: Ops = reference,
 ) -> Sequential:
     """The network of this name, for images of this shape.
@@ -96,7 +109,7 @@ def build(
     Parameters
     ----------
     name : one of `MODELS`.
-    input_shape, n_classes, rng, ops : as the network's own function takes them.
+    input_shape, n_classes, rng, dtype, ops : as the network's own function takes them.
 
     Raises
     ------
@@ -110,4 +123,4 @@ def build(
     """
     if name not in MODELS:
         raise UnknownModelError(f"name must be one of {', '.join(sorted(MODELS))}, got {name!r}.")
-    return MODELS[name](input_shape, n_classes, rng=rng, ops=ops)
+    return MODELS[name](input_shape, n_classes, rng=rng, dtype=dtype, ops=ops)

@@ -4,9 +4,32 @@ from functools import partial
 import numpy as np
 import pytest
 
-from cnnlab import ops
+from cnnlab import layers, ops
+from cnnlab.gradcheck import check_layer
 from cnnlab.init import normal
-from cnnlab.layers import Affine, Conv, Flatten, Layer, MaxPool, ReLU
+from cnnlab.layers import (
+    ELU,
+    LRN,
+    Affine,
+    AvgPool,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    Layer,
+    LeakyReLU,
+    LocallyConnected,
+    Maxout,
+    MaxPool,
+    PReLU,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+    TiledConv,
+)
 from cnnlab.ops import Op, reference
 from cnnlab.shapes import ShapeError
 
@@ -15,8 +38,26 @@ LAYERS = [
     pytest.param(lambda: Conv(5, 3, pad=1), VOLUME, (6, 9, 5), id="conv"),
     pytest.param(lambda: Conv(4, (2, 3), stride=(2, 3)), VOLUME, (3, 3, 4), id="conv-by-axis"),
     pytest.param(lambda: Conv(4, 1, stride=1, pad=(2, 0)), VOLUME, (10, 9, 4), id="conv-1x1"),
+    pytest.param(lambda: Conv(4, 3, groups=2), VOLUME, (4, 7, 4), id="conv-groups"),
+    pytest.param(lambda: LocallyConnected(3, 2, stride=(2, 1)), VOLUME, (3, 8, 3), id="local"),
+    pytest.param(lambda: TiledConv(3, 3, tile=(2, 3), pad=1), VOLUME, (6, 9, 3), id="tiled"),
     pytest.param(lambda: MaxPool(3), VOLUME, (2, 3, 2), id="pool"),
     pytest.param(lambda: MaxPool((2, 3), stride=2), VOLUME, (3, 4, 2), id="pool-overlapping"),
+    pytest.param(lambda: AvgPool((2, 3), stride=(1, 2)), VOLUME, (5, 4, 2), id="avg-pool"),
+    pytest.param(lambda: GlobalMaxPool(), VOLUME, (1, 1, 2), id="global-max-pool"),
+    pytest.param(lambda: GlobalAvgPool(), VOLUME, (1, 1, 2), id="global-avg-pool"),
+    pytest.param(lambda: Sigmoid(), VOLUME, VOLUME, id="sigmoid"),
+    pytest.param(lambda: Tanh(), VOLUME, VOLUME, id="tanh"),
+    pytest.param(lambda: LeakyReLU(0.1), VOLUME, VOLUME, id="leaky-relu"),
+    pytest.param(lambda: PReLU(), VOLUME, VOLUME, id="prelu"),
+    pytest.param(lambda: PReLU(shared=True), (7,), (7,), id="prelu-shared"),
+    pytest.param(lambda: ELU(alpha=0.5), VOLUME, VOLUME, id="elu"),
+    pytest.param(lambda: Maxout(2), VOLUME, (6, 9, 1), id="maxout"),
+    pytest.param(lambda: Softmax(), (7,), (7,), id="softmax"),
+    pytest.param(lambda: BatchNorm(), VOLUME, VOLUME, id="batch-norm"),
+    pytest.param(lambda: BatchNorm(eps=0.1), (7,), (7,), id="batch-norm-flat"),
+    pytest.param(lambda: LRN(n=3, alpha=0.1), VOLUME, VOLUME, id="lrn"),
+    pytest.param(lambda: Dropout(0.3), VOLUME, VOLUME, id="dropout"),
     pytest.param(lambda: ReLU(), VOLUME, VOLUME, id="relu"),
     pytest.param(lambda: ReLU(), (7,), (7,), id="relu-flat"),
     pytest.param(lambda: Flatten(), VOLUME, (108,), id="flatten"),
@@ -57,35 +98,42 @@ def test_backward_gives_gradients_of_everything(make, input_shape, expected, dty
 
 
 @pytest.mark.parametrize(("make", "input_shape", "expected"), LAYERS)
-def test_gradients_agree_with_differences(make, input_shape, expected):
-    """Move input and parameters a little along random directions: the projected output follows."""
-    layer = built(make(), input_shape, dtype=np.float64)
-    x, dout = batch(input_shape, dtype=np.float64), batch(expected, dtype=np.float64)
-    layer.forward(x)
-    gradients = [layer.backward(dout), *(layer.grads[name] for name in layer.params)]
-    arrays = [x, *layer.params.values()]
-    rng = np.random.default_rng(2)
-    steps = [1e-6 * rng.normal(size=a.shape) for a in arrays]
-
-    def moved(sign):
-        for array, step in zip(arrays, steps, strict=True):
-            array += sign * step
-        value = (layer.forward(x) * dout).sum()
-        for array, step in zip(arrays, steps, strict=True):
-            array -= sign * step
-        return value
-
-    analytic = sum((g * s).sum() for g, s in zip(gradients, steps, strict=True))
-    np.testing.assert_allclose((moved(1) - moved(-1)) / 2, analytic, rtol=1e-6)
+@pytest.mark.parametrize("training", [True, False], ids=["training", "test-time"])
+@pytest.mark.parametrize("directions", [None, 3], ids=["every-entry", "directions"])
+def test_gradients_agree_with_differences(make, input_shape, expected, training, directions):
+    layer, rng = built(make(), input_shape, dtype=np.float64), np.random.default_rng(2)
+    for array in layer.params.values():
+        array += rng.normal(size=array.shape) / 10
+    x = batch(input_shape, dtype=np.float64)
+    report = check_layer(layer, x, rng=rng, training=training, directions=directions)
+    assert [finding.name for finding in report.findings] == ["x", *layer.params]
+    assert report.ok, str(report)
 
 
 @pytest.mark.parametrize(
     ("name", "make", "input_shape"),
     [
         ("conv", lambda: Conv(4, 3, stride=(1, 2), pad=(1, 0)), VOLUME),
+        ("conv", lambda: Conv(4, 3, groups=2), VOLUME),
+        ("local", lambda: LocallyConnected(4, 3, stride=(1, 2), pad=(1, 0)), VOLUME),
+        ("tiled", lambda: TiledConv(4, 3, tile=2, stride=(1, 2), pad=(1, 0)), VOLUME),
         ("max_pool", lambda: MaxPool(2, stride=1), VOLUME),
-        ("relu", ReLU, VOLUME),
+        ("max_pool", GlobalMaxPool, VOLUME),
+        ("avg_pool", lambda: AvgPool(2, stride=1), VOLUME),
+        ("avg_pool", GlobalAvgPool, VOLUME),
+        ("flatten", Flatten, VOLUME),
         ("affine", lambda: Affine(3), (11,)),
+        ("sigmoid", Sigmoid, VOLUME),
+        ("tanh", Tanh, VOLUME),
+        ("relu", ReLU, VOLUME),
+        ("leaky_relu", LeakyReLU, VOLUME),
+        ("prelu", PReLU, VOLUME),
+        ("elu", ELU, VOLUME),
+        ("maxout", Maxout, VOLUME),
+        ("softmax", Softmax, VOLUME),
+        ("batch_norm", BatchNorm, VOLUME),
+        ("lrn", LRN, VOLUME),
+        ("dropout", Dropout, VOLUME),
     ],
 )
 def test_layers_do_their_mathematics_through_the_table(name, make, input_shape):
@@ -142,9 +190,10 @@ def test_the_generator_decides_the_weights():
 
 
 def test_weights_decay_and_biases_do_not():
-    for layer in (Conv(2, 3), Affine(2)):
+    decaying = Conv(2, 3), LocallyConnected(2, 3), TiledConv(2, 3, tile=2), Affine(2)
+    for layer in decaying:
         assert layer.decays == ("w",)
-    assert MaxPool(2).decays == ReLU().decays == Flatten().decays == ()
+    assert BatchNorm().decays == PReLU().decays == MaxPool(2).decays == ()
 
 
 @pytest.mark.parametrize(("make", "input_shape", "expected"), LAYERS)
@@ -187,6 +236,24 @@ def test_errors_say_what_was_expected(call, error, words):
         (Conv(32, 3, pad=1), "Conv(32, kernel_size=3, pad=1)"),
         (Conv(96, 11, stride=4), "Conv(96, kernel_size=11, stride=4)"),
         (Conv(8, (3, 5), pad=(1, 2)), "Conv(8, kernel_size=(3, 5), pad=(1, 2))"),
+        (Conv(256, 5, pad=2, groups=2), "Conv(256, kernel_size=5, pad=2, groups=2)"),
+        (LocallyConnected(8, 3, stride=2), "LocallyConnected(8, kernel_size=3, stride=2)"),
+        (TiledConv(8, 3, tile=2, pad=1), "TiledConv(8, kernel_size=3, tile=2, pad=1)"),
+        (AvgPool(3, stride=2), "AvgPool(3, stride=2)"),
+        (GlobalAvgPool(), "GlobalAvgPool()"),
+        (GlobalMaxPool(), "GlobalMaxPool()"),
+        (Sigmoid(), "Sigmoid()"),
+        (Tanh(), "Tanh()"),
+        (LeakyReLU(), "LeakyReLU(0.01)"),
+        (PReLU(), "PReLU()"),
+        (PReLU(0.1, shared=True), "PReLU(slope=0.1, shared=True)"),
+        (ELU(), "ELU(1.0)"),
+        (Maxout(3), "Maxout(3)"),
+        (Softmax(), "Softmax()"),
+        (BatchNorm(), "BatchNorm()"),
+        (BatchNorm(momentum=0.8), "BatchNorm(momentum=0.8)"),
+        (LRN(), "LRN()"),
+        (Dropout(), "Dropout(0.5)"),
         (MaxPool(2), "MaxPool(2)"),
         (MaxPool(3, stride=2), "MaxPool(3, stride=2)"),
         (Affine(10), "Affine(10)"),
@@ -198,6 +265,25 @@ def test_errors_say_what_was_expected(call, error, words):
 def test_a_layer_is_written_as_it_is_made(layer, text):
     assert repr(layer) == text
     assert repr(eval(text)) == text
+
+
+def test_every_public_layer_is_tested_here():
+    written = {type(parameter.values[0]()) for parameter in LAYERS}
+    public = {getattr(layers, name) for name in layers.__all__}
+    assert written == {c for c in public if isinstance(c, type) and issubclass(c, Layer)} - {Layer}
+
+
+def test_a_layer_of_chance_draws_from_a_generator_of_its_own():
+    rng, untouched = np.random.default_rng(0), np.random.default_rng(0)
+    dropout = Dropout()
+    dropout.build((5,), rng=rng)
+    dropout.forward(batch((5,)), training=True)
+    assert rng.bit_generator.state == untouched.bit_generator.state
+
+
+def test_a_layer_needs_a_generator():
+    with pytest.raises(TypeError, match=r"rng must be a generator such as .*, got int"):
+        Conv(4, 3).build(VOLUME, rng=0)
 
 
 def test_a_new_kind_of_layer_is_a_few_lines():

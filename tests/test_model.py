@@ -2,13 +2,26 @@ import io
 import pickle
 import re
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
-from cnnlab.layers import Affine, Conv, Flatten, MaxPool, ReLU
+from cnnlab.gradcheck import check_model
+from cnnlab.init import zeros
+from cnnlab.layers import (
+    LRN,
+    Affine,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Flatten,
+    HingeLoss,
+    MaxPool,
+    ReLU,
+)
 from cnnlab.model import ModelFileError, Sequential
-from cnnlab.ops import Op, reference, softmax
+from cnnlab.ops import Op, hinge_loss_backward, hinge_loss_forward, reference, softmax_forward
 from cnnlab.shapes import ShapeError
 
 IMAGE = (6, 8, 2)
@@ -101,6 +114,23 @@ def test_the_generator_decides_the_weights():
     assert (same.parameters()["0.conv.w"] != other.parameters()["0.conv.w"]).all()
 
 
+@pytest.mark.parametrize(
+    ("layers", "input_shape", "options", "error", "words"),
+    [
+        ([ReLU], IMAGE, {}, TypeError, r"layer 0 must be a layer, got <class .*ReLU'>"),
+        ([], 3, {}, TypeError, r"input_shape must be \(height, width, channels\) .*, got 3"),
+        ([], (28, 28.0, 1), {}, ShapeError, r"every size of input_shape must be .* got 28\.0"),
+        ([], (28, 0, 1), {}, ShapeError, r"every size of input_shape must be .* got 0"),
+        ([], IMAGE, {"dtype": np.int64}, TypeError, r"floating-point type, got int64"),
+        ([ReLU()], IMAGE, {"rng": 0}, TypeError, r"rng must be a generator such as .*, got int"),
+    ],
+    ids=["class", "number", "fraction", "zero", "integers", "seed"],
+)
+def test_what_a_network_is_made_of_is_checked(layers, input_shape, options, error, words):
+    with pytest.raises(error, match=words):
+        Sequential(layers, input_shape, **{"rng": np.random.default_rng(0), **options})
+
+
 # Forward and backward
 
 
@@ -148,6 +178,57 @@ def test_the_loss_goes_through_the_table():
     np.testing.assert_allclose(my_gradients["0.conv.w"], 3 * gradients["0.conv.w"], rtol=1e-4)
 
 
+def test_another_loss_can_be_chosen():
+    x, y = batch(dtype=np.float64)
+    model = small(dtype=np.float64, loss=HingeLoss(margin=2.0))
+    scores = model.forward(x)
+    expected, cache = hinge_loss_forward(scores, y, margin=2.0)
+    loss, dscores = model.loss(scores, y)
+    assert loss == expected
+    np.testing.assert_array_equal(dscores, hinge_loss_backward(1.0, cache))
+
+
+def normalized(seed=0, **options):
+    layers = [Conv(3, 3, pad=1), BatchNorm(), ReLU(), Flatten(), Dropout(), Affine(5)]
+    return Sequential(layers, IMAGE, rng=np.random.default_rng(seed), **options)
+
+
+def test_a_network_knows_its_buffers_and_its_chance():
+    model = normalized()
+    assert list(model.buffers()) == ["1.batchnorm.mean", "1.batchnorm.var"]
+    assert not model.buffers().keys() & model.parameters().keys()
+    assert model.generators() == [model.layers[4].rng]
+    x, y = batch()
+    model.predict_scores(x)
+    assert not model.buffers()["1.batchnorm.mean"].any(), "looking changes nothing"
+    model.loss_and_gradients(x, y)
+    assert model.buffers()["1.batchnorm.mean"].all()
+
+
+def test_dropout_acts_in_training_only():
+    model = normalized()
+    x, _ = batch()
+    first, second = model.forward(x, training=True), model.forward(x, training=True)
+    assert (first != second).any()
+    np.testing.assert_array_equal(model.forward(x), model.forward(x))
+
+
+@pytest.mark.parametrize("directions", [None, 3])
+def test_a_network_with_normalization_and_dropout_passes_the_gradient_check(directions):
+    model = normalized(dtype=np.float64)
+    before = {name: array.copy() for name, array in model.buffers().items()}
+    state = model.generators()[0].bit_generator.state
+    x, y = batch(N=3, dtype=np.float64)
+    report = check_model(model, x, y, rng=np.random.default_rng(2), directions=directions)
+    # What batch norm subtracts, the biases before it cannot change: their gradient is zero.
+    undecided = {finding.name for finding in report.findings if finding.verdict != "right"}
+    assert undecided == {"0.conv.b"}, str(report)
+    assert report["0.conv.b"].verdict == "not decidable here"
+    assert model.generators()[0].bit_generator.state == state
+    for name, array in model.buffers().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
 def test_training_is_told_to_every_layer(monkeypatch):
     model, told = small(), []
     for layer in model.layers:
@@ -187,9 +268,16 @@ def test_predictions_do_not_depend_on_the_batch_size():
         found = model.predict_scores(x, batch_size=batch_size)
         np.testing.assert_allclose(found, scores, rtol=1e-5, atol=1e-6)
     probabilities = model.predict_probabilities(x, batch_size=3)
-    np.testing.assert_allclose(probabilities, softmax(scores), rtol=1e-5)
+    np.testing.assert_allclose(probabilities, softmax_forward(scores)[0], rtol=1e-5)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
     assert model.predict(x, batch_size=4).tolist() == scores.argmax(axis=1).tolist()
+
+
+@pytest.mark.parametrize("batch_size", [0, 2.5, "all"])
+def test_a_batch_holds_a_whole_number_of_images(batch_size):
+    x, _ = batch()
+    with pytest.raises(ValueError, match="batch_size must be a whole number of at least 1, got"):
+        small().predict(x, batch_size=batch_size)
 
 
 def test_predictions_of_nothing_are_nothing():
@@ -221,6 +309,48 @@ def test_the_summary_is_an_aligned_table():
     assert summary.memory == 4 * (227 * 227 * 3 + 3 * 55 * 55 * 96 + 10)
 
 
+def test_the_summary_of_alexnet_is_the_table_of_the_lecture():
+    # Zeros are not touched until they are used: 62 million of them cost no time.
+    conv, affine = partial(Conv, init=zeros), partial(Affine, init=zeros)
+    layers = [
+        *(conv(96, 11, stride=4), ReLU(), MaxPool(3, stride=2), LRN()),
+        *(conv(256, 5, pad=2), ReLU(), MaxPool(3, stride=2), LRN()),
+        *(conv(384, 3, pad=1), ReLU(), conv(384, 3, pad=1), ReLU(), conv(256, 3, pad=1), ReLU()),
+        *(MaxPool(3, stride=2), Flatten()),
+        *(affine(4096), ReLU(), Dropout(), affine(4096), ReLU(), Dropout(), affine(1000)),
+    ]
+    summary = Sequential(layers, (227, 227, 3), rng=np.random.default_rng(0)).summary()
+    shown = [row for row in summary.rows if not row.layer.startswith(("ReLU", "Flat", "Drop"))]
+    assert [(row.layer.split("(")[0], row.shape, row.parameters) for row in shown] == [
+        ("input", (227, 227, 3), 0),
+        ("Conv", (55, 55, 96), 34_944),
+        ("MaxPool", (27, 27, 96), 0),
+        ("LRN", (27, 27, 96), 0),
+        ("Conv", (27, 27, 256), 5 * 5 * 96 * 256 + 256),
+        ("MaxPool", (13, 13, 256), 0),
+        ("LRN", (13, 13, 256), 0),
+        ("Conv", (13, 13, 384), 3 * 3 * 256 * 384 + 384),
+        ("Conv", (13, 13, 384), 3 * 3 * 384 * 384 + 384),
+        ("Conv", (13, 13, 256), 3 * 3 * 384 * 256 + 256),
+        ("MaxPool", (6, 6, 256), 0),
+        ("Affine", (4096,), 6 * 6 * 256 * 4096 + 4096),
+        ("Affine", (4096,), 4096 * 4096 + 4096),
+        ("Affine", (1000,), 4096 * 1000 + 1000),
+    ]
+    assert summary.parameters == 62_378_344
+    assert "55×55×96       34,944" in str(summary)
+
+
+def test_the_two_towers_of_alexnet_have_fewer_weights():
+    def parameters(groups):
+        layer = Conv(256, 5, pad=2, groups=groups, init=zeros)
+        return Sequential([layer], (27, 27, 96), rng=np.random.default_rng(0)).parameter_count
+
+    # Each filter of a tower reads 48 of the 96 channels.
+    assert parameters(groups=1) == 614_656
+    assert parameters(groups=2) == 5 * 5 * 48 * 256 + 256
+
+
 def test_the_summary_counts_the_bytes_of_the_dtype():
     double, single = small(dtype=np.float64).summary(), small().summary()
     assert double.memory == 2 * single.memory
@@ -249,6 +379,19 @@ def test_a_saved_network_comes_back_exactly(tmp_path):
     for name, array in model.parameters().items():
         np.testing.assert_array_equal(array, other.parameters()[name])
     assert [path.name for path in tmp_path.iterdir()] == ["model.npz"]
+
+
+def test_running_statistics_are_saved_with_the_network(tmp_path):
+    model, other = normalized(0), normalized(1)
+    x, y = batch()
+    model.loss_and_gradients(x, y)
+    model.save(tmp_path / "model.npz")
+    other.load(tmp_path / "model.npz")
+    np.testing.assert_array_equal(model.forward(x), other.forward(x))
+    without = {**model.parameters(), "1.batchnorm.mean": np.zeros(3, np.float32)}
+    (tmp_path / "model.npz").write_bytes(npz(**without))
+    with pytest.raises(ModelFileError, match=r"1\.batchnorm\.var: missing in the file"):
+        other.load(tmp_path / "model.npz")
 
 
 def test_a_saved_network_is_plain_arrays(tmp_path):

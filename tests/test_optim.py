@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cnnlab.layers import Affine, Conv, Flatten
+from cnnlab.layers import L2, Affine, Conv, Flatten
 from cnnlab.model import Sequential
 from cnnlab.optim import SGD, cosine
 
@@ -41,6 +41,17 @@ def test_weight_decay_by_hand_spares_the_bias():
     SGD(model, learning_rate=0.1, momentum=0.0, weight_decay=0.2).step()
     # w − 0.1·(1 + 0.2·10) and b − 0.1·1
     assert values(model) == pytest.approx([9.7, 9.9])
+
+
+def test_weight_decay_is_the_gradient_of_the_l2_penalty():
+    model = one_by_one(w=10.0, b=10.0)
+    penalty = L2(0.2)
+    loss = penalty.forward(model.parameters()["0.affine.w"])
+    assert loss == pytest.approx(0.1 * 100)
+    (change,) = 0.1 * penalty.backward().ravel()
+    set_gradients(model, w=0.0, b=0.0)
+    SGD(model, learning_rate=0.1, momentum=0.0, weight_decay=0.2).step()
+    assert values(model) == pytest.approx([10 - change, 10.0])
 
 
 def test_without_momentum_nothing_is_remembered():
@@ -94,10 +105,14 @@ def test_a_step_needs_gradients():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"learning_rate": -0.1}, r"learning_rate must be a number of at least 0, got -0\.1"),
+        (
+            {"learning_rate": -0.1},
+            r"learning_rate must be a finite number of at least 0, got -0\.1",
+        ),
         ({"learning_rate": np.nan}, r"learning_rate .* got nan"),
         ({"learning_rate": np.inf}, r"learning_rate .* got inf"),
-        ({"learning_rate": 0.1, "momentum": -0.9}, r"momentum must be at least 0 .* got -0\.9"),
+        ({"learning_rate": "0.1"}, r"learning_rate .* got '0\.1'"),
+        ({"learning_rate": 0.1, "momentum": -0.9}, r"momentum must be .* at least 0 .* got -0\.9"),
         ({"learning_rate": 0.1, "momentum": 1}, r"less than 1, got 1"),
         ({"learning_rate": 0.1, "weight_decay": -5e-4}, r"weight_decay must .* got -0\.0005"),
     ],

@@ -5,9 +5,16 @@ import pytest
 
 from cnnlab.shapes import (
     ShapeError,
+    affine_parameters,
+    as_upstream,
     conv_parameters,
     expect_floats,
+    expect_generator,
+    expect_groups,
+    expect_number,
     expect_rank,
+    expect_whole,
+    memory,
     output_size,
     pair,
     receptive_field,
@@ -188,6 +195,52 @@ def test_conv_parameters_takes_whole_numbers_only(arguments, message):
         conv_parameters(*arguments)
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        # AlexNet's second convolution in two towers: each filter reads 48 of 96 channels.
+        pytest.param({"groups": 2}, (5 * 5 * 48 * 256, 256), id="towers"),
+        pytest.param({"tile": 2}, (4 * 5 * 5 * 96 * 256, 4 * 256), id="tiled"),
+        pytest.param({"tile": (27, 3)}, (81 * 5 * 5 * 96 * 256, 81 * 256), id="tile-by-axis"),
+        pytest.param({"tile": 3, "groups": 4}, (9 * 5 * 5 * 24 * 256, 9 * 256), id="both"),
+    ],
+)
+def test_parameters_of_groups_and_tiles(options, expected):
+    assert conv_parameters(5, 96, 256, **options) == expected
+
+
+def test_a_filter_over_the_whole_image_has_the_parameters_of_a_fully_connected_layer():
+    assert affine_parameters(6 * 6 * 256, 4096) == conv_parameters(6, 256, 4096)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        pytest.param(
+            lambda: conv_parameters(3, 96, 255, groups=2),
+            "2 groups must divide .* got 96 channels and 255 filters",
+            id="filters",
+        ),
+        pytest.param(
+            lambda: expect_groups(3, 4, 6), "3 groups must .* 4 channels and 6", id="channels"
+        ),
+        pytest.param(lambda: expect_groups(0, 4, 6), "groups must be .* got 0", id="no-group"),
+        pytest.param(lambda: conv_parameters(3, 4, 4, tile=0), "tile must be .* got 0", id="tile"),
+        pytest.param(lambda: affine_parameters(0, 4), "inputs must be .* got 0", id="inputs"),
+        pytest.param(lambda: affine_parameters(4, True), "units must be .* got True", id="units"),
+    ],
+)
+def test_counts_that_make_no_sense(call, message):
+    with pytest.raises(ShapeError, match=message):
+        call()
+
+
+def test_memory_counts_bytes():
+    assert memory((55, 55, 96)) == 55 * 55 * 96 * 4
+    assert memory((2, 3), dtype=np.float64) == np.zeros((2, 3)).nbytes
+    assert memory(()) == 4
+
+
 def test_pair():
     assert pair(2) == (2, 2)
     assert pair((2, 3)) == (2, 3)
@@ -214,3 +267,54 @@ def test_expect_floats_says_how_to_convert(dtype):
     expected = rf"x must hold .* got {dtype}: convert it first, x\.astype\(np\.float32\)"
     with pytest.raises(TypeError, match=expected):
         expect_floats("x", np.zeros(3, dtype))
+
+
+def test_as_upstream():
+    assert as_upstream([[1, 2]], (1, 2), np.float32).dtype == np.float32
+    assert as_upstream(1.0, (), np.float64).shape == ()
+    dout = np.ones(3)
+    assert as_upstream(dout, (3,), np.float64) is dout, "nothing is copied without need"
+    expected = "dout must have the output's shape (3,), got (3, 1)."
+    with pytest.raises(ShapeError, match=re.escape(expected)):
+        as_upstream(np.ones((3, 1)), (3,), np.float64)
+
+
+def test_expect_floats_needs_an_array():
+    with pytest.raises(TypeError, match="x must be a NumPy array, got list"):
+        expect_floats("x", [1.0])
+
+
+def test_expect_generator():
+    expect_generator(np.random.default_rng(0))
+    for wrong in (0, None, np.random, np.random.RandomState(0)):
+        with pytest.raises(TypeError, match=r"rng must be a generator such as np\.random\.def"):
+            expect_generator(wrong)
+
+
+@pytest.mark.parametrize("value", [0, 0.5, np.float32(0.25), np.int64(0)])
+def test_expect_number_lets_numbers_pass(value):
+    expect_number("rate", value, least=0, below=1)
+
+
+@pytest.mark.parametrize(
+    ("value", "limits", "words"),
+    [
+        (1, {"least": 0, "below": 1}, "a finite number of at least 0 and less than 1, got 1"),
+        (-0.1, {"least": 0}, "a finite number of at least 0, got -0.1"),
+        (3, {"below": 2.5}, "a finite number less than 2.5, got 3"),
+        (np.nan, {}, "a finite number, got nan"),
+        (np.inf, {"least": 0}, "a finite number of at least 0, got inf"),
+        ("a", {"least": 0}, "a finite number of at least 0, got 'a'"),
+        (None, {}, "a finite number, got None"),
+    ],
+)
+def test_expect_number_says_the_limits(value, limits, words):
+    with pytest.raises(ValueError, match=re.escape(f"rate must be {words}.")):
+        expect_number("rate", value, **limits)
+
+
+@pytest.mark.parametrize("value", [True, 2.5, "2", None, 0])
+def test_expect_whole(value):
+    expect_whole("epochs", np.int64(3))
+    with pytest.raises(ValueError, match="epochs must be a whole number of at least 1, got"):
+        expect_whole("epochs", value)

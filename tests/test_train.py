@@ -7,7 +7,9 @@ import pytest
 
 from cnnlab import data, zoo
 from cnnlab.data import Standardize
+from cnnlab.layers import Affine, BatchNorm, Flatten
 from cnnlab.metrics import accuracy
+from cnnlab.model import Sequential
 from cnnlab.optim import SGD
 from cnnlab.train import History, Trainer, TrainingDiverged, evaluate
 
@@ -266,6 +268,17 @@ def test_weights_go_back_to_the_end_of_the_last_good_epoch():
     expected = good.fit(FEW, epochs=2)
     assert caught.value.history.train_loss == expected.train_loss
     expect_same(weights(learner), weights(good))
+
+
+def test_running_statistics_go_back_too():
+    layers = [Flatten(), BatchNorm(), Affine(10)]
+    model = Sequential(layers, (28, 28, 1), rng=np.random.default_rng(0))
+    optimizer = SGD(model, learning_rate=1e38)
+    learner = Trainer(model, optimizer, preprocess=PREPROCESS, rng=np.random.default_rng(0))
+    with pytest.raises(TrainingDiverged):
+        learner.fit(FEW, epochs=1)
+    assert not model.buffers()["1.batchnorm.mean"].any()
+    assert (model.buffers()["1.batchnorm.var"] == 1).all()
 
 
 def test_a_last_step_that_spoils_the_weights_is_noticed():

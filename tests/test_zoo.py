@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cnnlab import zoo
+from cnnlab.gradcheck import check_model
 from cnnlab.ops import Op, reference
 from cnnlab.shapes import ShapeError
 
@@ -26,6 +27,18 @@ def test_every_network_starts_out_undecided(name):
     x, y = rng.normal(size=(100, 28, 28, 1)), rng.integers(0, 10, 100)
     loss, _ = model.loss_and_gradients(x, y)
     assert loss == pytest.approx(np.log(10), abs=0.1)
+
+
+@pytest.mark.parametrize("name", sorted(zoo.MODELS))
+def test_every_network_passes_a_gradient_check_in_float64(name):
+    rng = np.random.default_rng(0)
+    model = zoo.build(name, (8, 4, 2), 3, rng=rng, dtype=np.float64)
+    for key, array in model.parameters().items():
+        if key.endswith(".b"):
+            array += rng.normal(size=array.shape) / 10
+    x, y = rng.normal(size=(5, 8, 4, 2)), rng.integers(0, 3, 5)
+    report = check_model(model, x, y, rng=rng)
+    assert report.ok, str(report)
 
 
 @pytest.mark.parametrize("name", sorted(zoo.MODELS))
