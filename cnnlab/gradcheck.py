@@ -8,11 +8,11 @@ import copy
 import inspect
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from cnnlab.shapes import ShapeError, expect_generator, expect_whole
+from cnnlab.shapes import ShapeError, expect_generator, expect_number, expect_whole
 
 RIGHT, WRONG, UNDECIDED = "right", "wrong", "not decidable here"
 
@@ -33,7 +33,7 @@ class Finding:
     text : the reason, in words.
     largest_error : the largest relative error |got − expected| / (max(|got|, |expected|) +
         atol/rtol); at most rtol where all is right. None if there was nothing to compare.
-    worst : the index of that entry; None where random directions agree, or cannot be judged.
+    worst : the index of that entry; None if it was found along a random direction.
     expected, got : the numeric and the analytic gradient there, or along that direction.
     """
 
@@ -166,7 +166,8 @@ def check_gradients(
         If no argument is an array of floating-point numbers, `forward` does not return a pair,
         or rng is no generator.
     ValueError
-        If directions is not a whole number of at least 1, or a step or tolerance not positive.
+        If directions is not a whole number of at least 1, or h, rtol or atol not a
+        number of at least 1e-15.
 
     Source: the lecture, "Back propagation"; Goodfellow et al. 2016, section 11.5.
 
@@ -355,14 +356,13 @@ class _How:
         expect_generator(self.rng)
         if self.directions is not None:
             expect_whole("directions", self.directions)
-        for name, least in (("h", "more than 0"), ("rtol", "more than 0"), ("atol", "at least 0")):
-            value = getattr(self, name)
-            if not (value > 0 or (name == "atol" and value == 0)):
-                raise ValueError(f"{name} must be {least}, got {value}.")
+        for name in ("h", "rtol", "atol"):
+            expect_number(name, getattr(self, name), least=1e-15)
 
     def error(self, got, expected):
         """Relative, with a floor under the denominator so that error ≤ rtol allows for atol."""
-        return abs(got - expected) / (max(abs(got), abs(expected)) + self.atol / self.rtol)
+        error = abs(got - expected) / (max(abs(got), abs(expected)) + self.atol / self.rtol)
+        return np.inf if np.isnan(error) else error
 
 
 @dataclass(frozen=True)
@@ -464,11 +464,14 @@ def _compare(name, change, gradient, rng, how):
     kind = "entries" if how.directions is None else "directions"
     if differ:
         entry = _worst_entry(slope, worst)
-        # What a kink gives and takes may look like a mistake elsewhere: an entry must confirm it.
-        if entry.error > how.rtol or not (entry.bent or worst.bent):
-            text = f"expected {entry.expected:.6g}, got {entry.got:.6g} at {index(entry)}; "
-            text += f"{len(differ)} of {len(slopes)} {kind} differ"
-            return finding(WRONG, text, replace(entry, error=max(entry.error, worst.error)))
+        count = f"{len(differ)} of {len(slopes)} {kind} differ"
+        if entry.error > how.rtol:
+            text = f"expected {entry.expected:.6g}, got {entry.got:.6g} at {index(entry)}; {count}"
+            return finding(WRONG, text, entry)
+        # What a kink gives and takes may look like a mistake: then an entry must confirm it.
+        if not (entry.bent or worst.bent):
+            text = f"expected {worst.expected:.6g}, got {worst.got:.6g} along a random direction; "
+            return finding(WRONG, text + f"{count}, no entry does so alone", worst)
     if how.directions is None and bent:
         text = (
             f"{len(bent)} of {len(slopes)} entries lie on a kink, the first at {index(bent[0])}; "
