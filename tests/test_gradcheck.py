@@ -4,13 +4,26 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cnnlab import ops
-from cnnlab.gradcheck import RIGHT, UNDECIDED, WRONG, check_gradients, check_model, numeric_gradient
-from cnnlab.layers import Affine, Conv, Flatten, MaxPool, ReLU
+from cnnlab.gradcheck import (
+    RIGHT,
+    UNDECIDED,
+    WRONG,
+    Report,
+    check_gradients,
+    check_layer,
+    check_model,
+    numeric_gradient,
+)
+from cnnlab.layers import Affine, BatchNorm, Conv, Dropout, Flatten, MaxPool, ReLU
 from cnnlab.model import Sequential
 from cnnlab.ops import Op, reference
 from cnnlab.shapes import ShapeError, pair
+
+every_mode = pytest.mark.parametrize("directions", [None, 2], ids=["entries", "directions"])
 
 
 def normal(*shape, seed=0):
@@ -160,7 +173,8 @@ def softmax_not_divided_by_n(dout, cache):
 
 def softmax_without_minus_one(dout, cache):
     _, _, (x, _), _ = cache
-    return ops.softmax(x) * dout / len(x)
+    p = np.exp(x - x.max(axis=1, keepdims=True))
+    return p / p.sum(axis=1, keepdims=True) * dout / len(x)
 
 
 def softmax_ignores_dout(dout, cache):
@@ -222,25 +236,35 @@ MISTAKES = [
 ]
 
 
+@every_mode
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("wrong", "setting", "name"), MISTAKES)
-def test_a_wrong_backward_is_wrong_in_the_gradient_that_is_wrong(wrong, setting, name, seed):
+def test_a_wrong_backward_is_wrong_in_the_gradient_that_is_wrong(
+    wrong, setting, name, seed, directions
+):
     forward, arguments, options = setting
-    report = check(remembering(forward), wrong, *arguments, seed=seed, **options)
+    report = check(
+        remembering(forward), wrong, *arguments, seed=seed, directions=directions, **options
+    )
     assert not report.ok
-    assert report.verdict == WRONG
-    assert report[name].verdict == WRONG
+    # At ties every random direction bends; only one by one can pixels be judged.
+    tied = wrong is pool_pays_all_ties and directions
+    assert report[name].verdict == report.verdict == (UNDECIDED if tied else WRONG)
 
 
-def test_the_wrong_versions_are_wrong_only_where_meant():
+@every_mode
+def test_the_wrong_versions_are_wrong_only_where_meant(directions):
     # Without their mistake the two builders are right: what fails above is the mistake.
     for setting in (conv(), conv(pad=1), STRIDED):
         forward, arguments, options = setting
+        options = options | {"directions": directions}
         assert check(remembering(forward), conv_dx, *arguments, **options).ok
     forward, arguments, options = pool()
+    options = options | {"directions": directions}
     assert check(remembering(forward), pool_pays_all_ties, *arguments, **options).ok
 
 
+@every_mode
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize(
     ("setting", "backward"),
@@ -253,11 +277,229 @@ def test_the_wrong_versions_are_wrong_only_where_meant():
         pytest.param(LOSS, ops.softmax_loss_backward, id="loss"),
     ],
 )
-def test_the_right_backward_is_right_at_every_point(setting, backward, seed):
+def test_the_right_backward_is_right_at_every_point(setting, backward, seed, directions):
     forward, arguments, options = setting
     moved = [a + normal(*a.shape, seed=seed) if a.dtype == float else a for a in arguments]
-    report = check(forward, backward, *moved, seed=seed, **options)
+    report = check(forward, backward, *moved, seed=seed, directions=directions, **options)
     assert report.ok, str(report)
+
+
+# Random directions.
+
+
+def doubled(gradient):
+    return 2 * gradient
+
+
+def forgotten(gradient):
+    return 0 * gradient
+
+
+def upside_down(gradient):
+    return -gradient
+
+
+def off_by_a_percent(gradient):
+    return 1.01 * gradient
+
+
+@pytest.mark.parametrize("directions", [1, 3])
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("mistake", [doubled, forgotten, upside_down, off_by_a_percent])
+def test_one_wrong_entry_among_ten_thousand_is_found(mistake, seed, directions):
+    x = normal(20, 25, 20, seed=seed)
+    index = tuple(int(i) for i in np.random.default_rng(seed).integers(x.shape))
+
+    def backward(dout, cache):
+        dx = dout * 3 * cache[2][0] ** 2
+        dx[index] = mistake(dx[index])
+        return dx
+
+    forward = remembering(lambda x: (x**3 + 0.0, None))
+    finding = check(forward, backward, x, seed=seed, directions=directions)["x"]
+    assert finding.verdict == WRONG
+    assert finding.worst == index
+    assert finding.got == pytest.approx(mistake(finding.expected), rel=1e-5, abs=1e-9)
+    assert re.search(rf"\d of {directions} directions differ", finding.text)
+
+
+def test_a_direction_takes_two_evaluations():
+    calls = []
+
+    def forward(x, w):
+        calls.append(None)
+        return x * w, (x, w)
+
+    def backward(dout, cache):
+        return dout * cache[1], dout * cache[0]
+
+    assert check(forward, backward, normal(50, 50), normal(50, 50, seed=1), directions=3).ok
+    # Twice for chance and once for the gradient; then to and fro for each of two arguments.
+    assert len(calls) == 3 + 2 * 2 * 3
+
+
+def test_where_directions_agree_no_entry_is_the_worst():
+    finding = check(np_sin, times_cos, normal(4, 5), directions=3)["x"]
+    assert re.fullmatch(r"3 directions agree to \d\.\de-\d\d", finding.text)
+    assert finding.worst is None
+    assert finding.expected == pytest.approx(finding.got, rel=1e-6)
+    assert finding.largest_error < 1e-6
+
+
+def np_sin(x):
+    return np.sin(x), x
+
+
+def times_cos(dout, x):
+    return dout * np.cos(x)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_wrong_factor_does_not_hide_where_the_gradient_cancels(seed):
+    # Small and large entries of both signs: along many directions they add up to little.
+    size = 3 + seed % 7
+    x = normal(size, seed=seed) * 10 ** np.linspace(-1, 1, size)
+    scaled = 1 + 3e-5 * (-1) ** seed
+    report = check(
+        lambda x: (x**2, x), lambda dout, x: 2 * dout * x * scaled, x, seed=seed, directions=1
+    )
+    assert report.verdict == WRONG
+
+
+def test_a_gradient_that_is_beyond_all_bounds_is_wrong():
+    report = check(np_sin, lambda dout, x: np.full_like(x, 1e300), normal(4, 5), directions=2)
+    assert report.verdict == WRONG
+
+
+def test_a_small_error_in_many_entries_needs_no_entry_to_blame():
+    def forward(x):
+        return 0.01 * x.sum(), x
+
+    def backward(dout, x):
+        return np.full_like(x, dout * 0.01 * (1 + 1.7e-6))
+
+    x = normal(400)
+    finding = check(forward, backward, x, directions=10)["x"]
+    assert finding.verdict == WRONG
+    assert finding.worst is None
+    pattern = r"along a random direction; \d+ of 10 directions differ, no entry does so alone"
+    assert re.search(pattern, finding.text)
+    assert finding.got == pytest.approx(finding.expected * (1 + 1.7e-6), rel=1e-8)
+    # Each entry by itself is within the tolerance.
+    assert check(forward, backward, x).ok
+
+
+def test_each_direction_is_another_and_moves_every_entry():
+    seen = []
+
+    def forward(x):
+        seen.append(x)
+        return x.copy(), None
+
+    x = normal(8, 25)
+    assert check(lambda x: forward(x.copy()), lambda dout, _: dout, x, directions=3).ok
+    moves = [(moved - x) / 1e-5 for moved in seen[3:]]
+    for there, back in zip(moves[::2], moves[1::2], strict=True):
+        np.testing.assert_allclose(there, -back, rtol=1e-6)
+        assert np.linalg.norm(there) == pytest.approx(1, rel=1e-6)
+        assert abs(there).max() < 5 * abs(there).min()
+        assert (there > 0).any()
+        assert (there < 0).any()
+    assert len({move.tobytes() for move in moves}) == 6
+
+
+def test_the_seed_decides_on_the_directions():
+    def worst(seed):
+        return check(np_sin, times_cos, normal(4, 5), seed=seed, directions=1)["x"].got
+
+    assert worst(0) == worst(0)
+    assert worst(0) != worst(1)
+
+
+def test_a_direction_that_bends_is_drawn_anew():
+    # Only a direction that moves the first entry by more than half its length meets the kink.
+    x = np.array([5e-6, 1.0, -1.0, 2.0])
+    assert check(ops.relu_forward, ops.relu_backward, x, directions=30).ok
+
+
+def test_where_all_directions_bend_nothing_can_be_said():
+    report = check(
+        ops.relu_forward, ops.relu_backward, np.array([0.0, 1.0, -1.0, 2.0]), directions=3
+    )
+    assert report["x"].verdict == UNDECIDED
+    assert report["x"].text == "3 of 3 directions cross a kink"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_halving_passes_by_a_kink(seed):
+    # The gradient at the kink may be meant, the other one cannot.
+    def backward(dout, cache):
+        return dout * np.where(cache[2][0] == 0, 0, cache[2][0] > -0.5) * (1 + 9 * (cache[1] > 2))
+
+    x = np.array([1.0, 0.0, -1.0, 0.0, 3.0, 0.5, 0.0])
+    report = check(remembering(ops.relu_forward), backward, x, seed=seed, directions=2)
+    assert report.verdict == WRONG
+    assert report["x"].worst == (4,)
+
+
+@pytest.mark.parametrize("convention", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("seed", range(5))
+def test_kinks_among_many_entries_are_never_called_wrong(seed, convention):
+    def backward(dout, cache):
+        return dout * np.where(cache[2][0] == 0, convention, cache[2][0] > 0)
+
+    x = np.maximum(normal(50, 60, seed=seed), 0)
+    report = check(remembering(ops.relu_forward), backward, x, seed=seed, directions=3)
+    assert report.verdict == UNDECIDED
+
+
+@st.composite
+def affine_cases(draw):
+    sizes = st.integers(1, 6)
+    N, D, M = draw(sizes), draw(sizes), draw(sizes)
+    seed = draw(st.integers(0, 2**32 - 1))
+    return normal(N, D, seed=seed), normal(D, M, seed=seed + 1), normal(M, seed=seed + 2)
+
+
+@st.composite
+def conv_cases(draw):
+    N, C, K, FH, FW, more, stride = (draw(st.integers(1, 3)) for _ in range(7))
+    H, W = FH + stride * draw(st.integers(0, 2)), FW + stride * more
+    seed = draw(st.integers(0, 2**32 - 1))
+    x, w, b = normal(N, H, W, C, seed=seed), normal(FH, FW, C, K, seed=seed + 1), normal(K)
+    return (x, w, b), stride
+
+
+@every_mode
+@given(arrays=affine_cases(), seed=st.integers(0, 999), data=st.data())
+def test_affine_of_any_size(arrays, seed, data, directions):
+    pair_of = ops.affine_forward, ops.affine_backward
+    assert check(*pair_of, *arrays, seed=seed, directions=directions).verdict != WRONG
+    part, factor = data.draw(st.integers(0, 2)), data.draw(st.sampled_from([1 - 3e-5, 1 + 3e-5]))
+    report = check(pair_of[0], scaled(pair_of[1], part, factor), *arrays, directions=directions)
+    assert report.verdict != RIGHT
+
+
+@given(case=conv_cases(), seed=st.integers(0, 999), data=st.data())
+def test_convolutions_of_any_size(case, seed, data):
+    arrays, stride = case
+    how = {"directions": 2, "seed": seed, "stride": stride}
+    report = check(ops.conv_forward, ops.conv_backward, *arrays, **how)
+    assert report.verdict != WRONG, str(report)
+    part, factor = data.draw(st.integers(0, 2)), data.draw(st.sampled_from([1 - 3e-5, 1 + 3e-5]))
+    report = check(ops.conv_forward, scaled(ops.conv_backward, part, factor), *arrays, **how)
+    assert report.verdict != RIGHT, str(report)
+
+
+def scaled(backward, part, factor):
+    """The same function with one of its gradients off by a factor."""
+
+    def off(dout, cache):
+        gradients = list(backward(dout, cache))
+        gradients[part] = gradients[part] * factor
+        return tuple(gradients)
+
+    return off
 
 
 # Kinks.
@@ -272,50 +514,59 @@ def test_zero_is_a_kink_of_relu():
 
 @pytest.mark.parametrize("distance", [1e-7, 5e-7, 8e-7, 9.5e-7, 1e-6, 5e-6, 9e-6, -3e-7, -5e-6])
 def test_a_kink_within_the_step_is_never_called_wrong(distance):
-    report = check(ops.relu_forward, ops.relu_backward, np.array([distance, 1.0]))
-    assert report.verdict == UNDECIDED
+    x = np.array([distance, 1.0])
+    assert check(ops.relu_forward, ops.relu_backward, x).verdict == UNDECIDED
+    assert check(ops.relu_forward, ops.relu_backward, x, directions=2).verdict != WRONG
 
 
+@every_mode
 @pytest.mark.parametrize("distance", [2e-5, -2e-5])
-def test_a_kink_beyond_the_step_does_not_matter(distance):
-    assert check(ops.relu_forward, ops.relu_backward, np.array([distance, 1.0])).ok
+def test_a_kink_beyond_the_step_does_not_matter(distance, directions):
+    x = np.array([distance, 1.0])
+    assert check(ops.relu_forward, ops.relu_backward, x, directions=directions).ok
 
 
+@every_mode
 @pytest.mark.parametrize("at_zero", [-0.5, 1.5, 100.0])
-def test_a_gradient_outside_both_slopes_of_a_kink_is_wrong(at_zero):
+def test_a_gradient_outside_both_slopes_of_a_kink_is_wrong(at_zero, directions):
     def backward(dout, cache):
         return dout * np.where(cache[2][0] == 0, at_zero, cache[2][0] > 0)
 
-    report = check(remembering(ops.relu_forward), backward, np.array([1.0, 0.0, -1.0]))
+    x = np.array([1.0, 0.0, -1.0])
+    report = check(remembering(ops.relu_forward), backward, x, directions=directions)
     assert report.verdict == WRONG
     assert report["x"].worst == (1,)
 
 
+@every_mode
 @pytest.mark.parametrize("at_zero", [0.0, 0.3, 0.5, 1.0])
-def test_any_gradient_between_both_slopes_cannot_be_judged(at_zero):
+def test_any_gradient_between_both_slopes_cannot_be_judged(at_zero, directions):
     def backward(dout, cache):
         return dout * np.where(cache[2][0] == 0, at_zero, cache[2][0] > 0)
 
-    report = check(remembering(ops.relu_forward), backward, np.array([1.0, 0.0, -1.0]))
+    x = np.array([1.0, 0.0, -1.0])
+    report = check(remembering(ops.relu_forward), backward, x, directions=directions)
     assert report.verdict == UNDECIDED
 
 
-def test_a_mistake_beside_a_kink_is_still_found():
+@every_mode
+def test_a_mistake_beside_a_kink_is_still_found(directions):
     def backward(dout, cache):
         return dout * (cache[2][0] > -0.5)
 
     x = np.array([1.0, 0.0, -0.2, -1.0])
-    report = check(remembering(ops.relu_forward), backward, x)
+    report = check(remembering(ops.relu_forward), backward, x, directions=directions)
     assert report.verdict == WRONG
     assert report["x"].worst == (2,)
 
 
+@every_mode
 @pytest.mark.parametrize("setting", [TIES, ALL_TIED], ids=["after-relu", "all-tied"])
-def test_whom_a_tie_pays_cannot_be_judged(setting):
+def test_whom_a_tie_pays_cannot_be_judged(setting, directions):
     forward, arguments, options = setting
-    report = check(forward, ops.max_pool_backward, *arguments, **options)
+    report = check(forward, ops.max_pool_backward, *arguments, directions=directions, **options)
     assert report.verdict == UNDECIDED
-    assert "lie on a kink" in report["x"].text
+    assert ("cross a kink" if directions else "lie on a kink") in report["x"].text
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -339,36 +590,41 @@ def test_the_message_on_ties_says_what_is_missing():
     )
 
 
+@every_mode
 @pytest.mark.parametrize("seed", range(30))
-def test_ties_that_windows_share_are_never_called_wrong(seed):
+def test_ties_that_windows_share_are_never_called_wrong(seed, directions):
     # One window may pull a pixel up and the next one down: only each alone bounds its gradient.
     x = np.maximum(normal(2, 5, 5, 2, seed=seed) - 1.2, 0)
-    options = {"kernel_size": 3, "stride": 1}
+    options = {"kernel_size": 3, "stride": 1, "directions": directions}
     report = check(ops.max_pool_forward, ops.max_pool_backward, x, seed=seed, **options)
     assert report.verdict == UNDECIDED
 
 
-def test_a_kink_in_a_curve_is_told_from_the_curve():
+@every_mode
+def test_a_kink_in_a_curve_is_told_from_the_curve(directions):
     def forward(x):
         return np.exp(x) + abs(x - 1), x
 
     def backward(dout, x):
         return dout * (np.exp(x) + np.sign(x - 1))
 
-    assert check(forward, backward, np.array([0.0, 2.0, 3.0])).ok
-    assert check(forward, backward, np.array([0.0, 1.0, 3.0])).verdict == UNDECIDED
+    assert check(forward, backward, np.array([0.0, 2.0, 3.0]), directions=directions).ok
+    report = check(forward, backward, np.array([0.0, 1.0, 3.0]), directions=directions)
+    assert report.verdict == UNDECIDED
 
 
+@every_mode
 @pytest.mark.parametrize("at_zero", [0.0, 1.0])
 @pytest.mark.parametrize("bend", [1, -1], ids=["up", "down"])
-def test_a_curve_on_both_sides_does_not_hide_that_a_kink_is_in_order(bend, at_zero):
+def test_a_curve_on_both_sides_does_not_hide_that_a_kink_is_in_order(bend, at_zero, directions):
     def forward(x):
         return bend * np.exp(5 * x) + np.maximum(x, 0), x
 
     def backward(dout, x):
         return dout * (bend * 5 * np.exp(5 * x) + np.where(x == 0, at_zero, x > 0))
 
-    assert check(forward, backward, np.array([0.0, 0.5, -0.5])).verdict == UNDECIDED
+    report = check(forward, backward, np.array([0.0, 0.5, -0.5]), directions=directions)
+    assert report.verdict == UNDECIDED
 
 
 # Smooth functions, steep or curved.
@@ -387,12 +643,15 @@ def test_a_curve_on_both_sides_does_not_hide_that_a_kink_is_in_order(bend, at_ze
         pytest.param(lambda x: x**3 * 1e3, lambda x: 3e3 * x**2, normal(6), id="steep"),
     ],
 )
-def test_curves(function, derivative, x):
+@every_mode
+def test_curves(function, derivative, x, directions):
     def forward(x):
         return function(x), x
 
-    assert check(forward, lambda dout, x: dout * derivative(x), x).ok
-    report = check(forward, lambda dout, x: dout * derivative(x) * (1 + 3e-5), x)
+    assert check(forward, lambda dout, x: dout * derivative(x), x, directions=directions).ok
+    report = check(
+        forward, lambda dout, x: dout * derivative(x) * (1 + 3e-5), x, directions=directions
+    )
     assert report.verdict == WRONG
 
 
@@ -411,12 +670,22 @@ def test_one_small_error_in_many_entries_is_found_and_located():
     assert "1 of 336 entries differ" in finding.text
 
 
-def test_tolerances_are_what_they_say():
-    def off_by(share):
-        return check(lambda x: (2 * x, None), lambda dout, _: 2 * dout * (1 + share), np.ones(1))
+@every_mode
+def test_tolerances_are_what_they_say(directions):
+    def off_by(share, **tolerance):
+        return check(
+            lambda x: (2 * x, None),
+            lambda dout, _: 2 * dout * (1 + share),
+            np.ones(1),
+            directions=directions,
+            **tolerance,
+        )
 
     assert off_by(9e-7).ok
     assert off_by(1.2e-6).verdict == WRONG
+    assert off_by(1.2e-6, rtol=2e-6).ok
+    assert off_by(9e-7, rtol=5e-7).verdict == WRONG
+    assert off_by(1e-3, atol=1e-2).ok
 
 
 # What a backward function may hand back.
@@ -468,9 +737,11 @@ def test_tolerances_are_what_they_say():
         pytest.param(([[1.0], [1.0, 2.0]], 0), "x", "must be an array, got list", id="ragged"),
     ],
 )
-def test_what_is_no_gradient_is_wrong_in_words(gradients, name, text):
+@every_mode
+def test_what_is_no_gradient_is_wrong_in_words(gradients, name, text, directions):
+    arrays = np.ones(3), np.ones(3)
     report = check(
-        lambda x, w: (x * w, None), lambda dout, cache: gradients, np.ones(3), np.ones(3)
+        lambda x, w: (x * w, None), lambda dout, _: gradients, *arrays, directions=directions
     )
     assert report.verdict == WRONG
     assert report[name].verdict == WRONG
@@ -505,16 +776,19 @@ def test_backward_may_overwrite_dout_and_the_output():
 # Where nothing can be said.
 
 
-def test_a_gradient_that_is_zero_everywhere_proves_nothing():
-    report = check(ops.relu_forward, ops.relu_backward, -np.ones(4))
+@every_mode
+def test_a_gradient_that_is_zero_everywhere_proves_nothing(directions):
+    how = {"directions": directions}
+    report = check(ops.relu_forward, ops.relu_backward, -np.ones(4), **how)
     assert report.verdict == UNDECIDED
     assert report["x"].text == "the gradient is zero everywhere here"
     # A gradient where there should be none is wrong all the same.
-    assert check(ops.relu_forward, lambda dout, _: dout, -np.ones(4)).verdict == WRONG
+    assert check(ops.relu_forward, lambda dout, _: dout, -np.ones(4), **how).verdict == WRONG
 
 
-def test_an_empty_array_proves_nothing():
-    report = check(ops.relu_forward, ops.relu_backward, np.ones((0, 3)))
+@every_mode
+def test_an_empty_array_proves_nothing(directions):
+    report = check(ops.relu_forward, ops.relu_backward, np.ones((0, 3)), directions=directions)
     assert report.verdict == UNDECIDED
     assert report["x"].text == "it is empty: shape (0, 3)"
 
@@ -541,11 +815,12 @@ def test_an_output_that_is_not_finite_proves_nothing(value):
     assert report["x"].text == "the output of forward is not finite"
 
 
-def test_an_output_that_is_not_finite_nearby_proves_nothing():
+@every_mode
+def test_an_output_that_is_not_finite_nearby_proves_nothing(directions):
     def forward(x):
         return np.where(x >= 0, x, np.nan), None
 
-    report = check(forward, lambda dout, _: dout, np.zeros(1))
+    report = check(forward, lambda dout, _: dout, np.zeros(1), directions=directions)
     assert report.verdict == UNDECIDED
     assert report["x"].text == "forward is not finite near this point"
 
@@ -633,6 +908,36 @@ def test_forward_must_return_a_pair():
         check(lambda x: x, lambda dout, _: dout, np.ones(2))
 
 
+@pytest.mark.parametrize(
+    ("option", "error", "message"),
+    [
+        ({"directions": 0}, ValueError, "directions must be a whole number of at least 1, got 0"),
+        ({"directions": 2.5}, ValueError, "directions must be a whole number .*, got 2.5"),
+        ({"rng": 0}, TypeError, "rng must be a generator .*, got int"),
+        ({"h": 0}, ValueError, "h must be a finite number of at least 1e-15, got 0"),
+        ({"rtol": -1e-6}, ValueError, "rtol must be a finite number of .*, got -1e-06"),
+        ({"atol": np.nan}, ValueError, "atol must be a finite number of .*, got nan"),
+    ],
+)
+def test_options_are_checked_at_every_door(option, error, message):
+    options = {"rng": np.random.default_rng(0)} | option
+    with pytest.raises(error, match=message):
+        check_gradients(ops.relu_forward, ops.relu_backward, np.ones(2), **options)
+    with pytest.raises(error, match=message):
+        check_layer(built(ReLU(), (2,)), np.ones((1, 2)), **options)
+    with pytest.raises(error, match=message):
+        check_model(Parabola(), None, None, **options)
+
+
+def test_an_argument_that_is_not_there_has_no_finding():
+    with pytest.raises(KeyError, match="w"):
+        check(ops.relu_forward, ops.relu_backward, np.ones(2))["w"]
+
+
+def test_nothing_compared_is_nothing_decided():
+    assert Report(()).verdict == UNDECIDED
+
+
 def test_there_must_be_something_to_check():
     with pytest.raises(TypeError, match="none of the arguments is an array of floating-point"):
         check(lambda y: (y, None), lambda dout, _: dout, np.arange(3))
@@ -666,6 +971,250 @@ def test_numeric_gradient_needs_one_number():
         numeric_gradient(lambda x: x, np.ones(3))
 
 
+# A layer.
+
+
+def built(layer, input_shape, *, dtype=np.float64, table=reference):
+    """The layer, with random numbers where zeros are usual."""
+    rng = np.random.default_rng(5)
+    layer.build(input_shape, rng=rng, dtype=dtype, ops=table)
+    for parameter in layer.params.values():
+        parameter[...] += rng.normal(size=parameter.shape) / 10
+    return layer
+
+
+def check_one(layer, x, *, seed=1, **options):
+    return check_layer(layer, x, rng=np.random.default_rng(seed), **options)
+
+
+@every_mode
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(
+    ("layer", "input_shape", "names"),
+    [
+        pytest.param(lambda: Conv(3, (2, 3), stride=2, pad=1), (4, 5, 2), "xwb", id="conv"),
+        pytest.param(lambda: Affine(4), (5,), "xwb", id="affine"),
+        pytest.param(lambda: ReLU(), (4, 3), "x", id="relu"),
+        pytest.param(lambda: MaxPool(2), (4, 6, 2), "x", id="pool"),
+        pytest.param(lambda: Flatten(), (2, 3, 2), "x", id="flatten"),
+    ],
+)
+def test_layers_are_right(layer, input_shape, names, training, directions):
+    layer = built(layer(), input_shape)
+    report = check_one(layer, normal(3, *input_shape), training=training, directions=directions)
+    assert report.ok, str(report)
+    assert [finding.name for finding in report.findings] == list(names)
+
+
+@every_mode
+def test_a_layer_with_a_wrong_operation_is_wrong_in_its_gradient(directions):
+    def wrong(layer, input_shape, name, backward):
+        layer = built(layer, input_shape, table=with_op(name, backward))
+        report = check_one(layer, normal(3, *input_shape), directions=directions)
+        return [finding.name for finding in report.findings if finding.verdict == WRONG]
+
+    assert wrong(Conv(3, 2), (4, 5, 2), "conv", conv_dw_divided_by_n) == ["w"]
+    assert wrong(Affine(4), (5,), "affine", affine_db_is_a_mean) == ["b"]
+    assert wrong(Affine(4), (4,), "affine", affine_forgets_to_transpose) == ["x"]
+
+
+class Restless:
+    """A layer with all that a layer may have: weights, chance, and a memory of what it saw.
+
+    In training, the mean over the batch goes out and half of the numbers are dropped; at test
+    time the running mean goes out.
+    """
+
+    def __init__(self, shape, rng=None):
+        self.params = {"w": normal(*shape, seed=8)}
+        self.grads = {}
+        self.buffers = {"mean": normal(*shape, seed=9), "count": np.array(0)}
+        self.rng = np.random.default_rng(3) if rng is None else rng
+        self.masks = set()
+
+    def forward(self, x, *, training=False):
+        if not training:
+            self.cache = x - self.buffers["mean"], 1.0, False
+            return self.cache[0] * self.params["w"]
+        centered = x - x.mean(axis=0)
+        mask = (self.rng.random(x.shape) < 0.5) * 2.0
+        self.buffers["mean"] *= 0.9
+        self.buffers["mean"] += 0.1 * x.mean(axis=0)
+        self.buffers["count"] += 1
+        self.masks.add(mask.tobytes())
+        self.cache = centered, mask, True
+        return centered * self.params["w"] * mask
+
+    def backward(self, dout):
+        centered, mask, training = self.cache
+        self.grads = {"w": (dout * mask * centered).sum(axis=0)}
+        dx = dout * mask * self.params["w"]
+        return dx - dx.mean(axis=0) if training else dx
+
+
+def state_of(layer):
+    """All that must be the same after a check, as something to compare."""
+    arrays = {**layer.params, **layer.buffers}
+    return {name: array.tolist() for name, array in arrays.items()}, layer.rng.bit_generator.state
+
+
+@every_mode
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("seed", range(5))
+def test_chance_and_memory_do_not_disturb(seed, training, directions):
+    layer, x = Restless((3, 2)), normal(4, 3, 2, seed=seed)
+    before, x_before, arrays = state_of(layer), x.copy(), [*layer.params.values()]
+    report = check_one(layer, x, training=training, directions=directions, seed=seed)
+    assert report.ok, str(report)
+    assert state_of(layer) == before
+    assert np.array_equal(x, x_before)
+    assert all(one is other for one, other in zip(layer.params.values(), arrays, strict=True))
+    assert len(layer.masks) == training
+
+
+@every_mode
+def test_training_and_test_time_are_checked_apart(directions):
+    class Constant(Restless):
+        def backward(self, dout):
+            centered, mask, _ = self.cache
+            self.grads = {"w": (dout * mask * centered).sum(axis=0)}
+            return dout * mask * self.params["w"]  # as if the mean did not depend on x
+
+    x = normal(4, 3, 2)
+    assert check_one(Constant((3, 2)), x, directions=directions)["x"].verdict == WRONG
+    assert check_one(Constant((3, 2)), x, directions=directions, training=False).ok
+
+
+@every_mode
+def test_a_layer_that_draws_anew_in_backward_is_wrong(directions):
+    class Fresh(Restless):
+        def backward(self, dout):
+            dx = super().backward(dout)
+            return dx * (self.rng.random(dx.shape) < 0.5)
+
+    layer = Fresh((3, 2))
+    before = state_of(layer)
+    assert check_one(layer, normal(4, 3, 2), directions=directions)["x"].verdict == WRONG
+    assert state_of(layer) == before
+
+
+@every_mode
+def test_chance_that_does_not_start_anew_is_noticed(directions):
+    layer = Restless((3, 2))
+    hidden = layer.rng
+    layer.rng = None
+    layer.forward = lambda x, training: x * hidden.random(x.shape)
+    report = check_one(layer, normal(4, 3, 2), directions=directions)
+    assert report.verdict == UNDECIDED
+    assert "different output for the same input" in report["x"].text
+
+
+def test_the_generator_of_the_layer_may_also_draw_the_directions():
+    seen = []
+    layer = Restless((3, 2), rng=np.random.default_rng(0))
+    forward = layer.forward
+    layer.forward = lambda x, training: seen.append(x.copy()) or forward(x, training=training)
+    assert check_layer(layer, normal(4, 3, 2), rng=layer.rng, directions=3).ok
+    # Each step to and fro in x is another; the weight's six passes see x as it is.
+    assert len({x.tobytes() for x in seen}) == 1 + 6
+    assert len(layer.masks) == 1
+
+
+@pytest.mark.parametrize("passes", [1, 2, 3, 4, 7, 20])
+def test_a_layer_is_put_back_even_when_it_breaks(passes):
+    class Breaks(Restless):
+        count = 0
+
+        def forward(self, x, *, training=False):
+            out = super().forward(x, training=training)
+            self.count += 1
+            if self.count == passes:
+                raise RuntimeError("no more")
+            return out
+
+    layer, x = Breaks((3, 2)), normal(4, 3, 2)
+    before, x_before = state_of(layer), x.copy()
+    with pytest.raises(RuntimeError, match="no more"):
+        check_one(layer, x)
+    assert state_of(layer) == before
+    assert np.array_equal(x, x_before)
+
+
+@pytest.mark.parametrize("name", ["x", "w"])
+@pytest.mark.parametrize("when", ["forward", "backward"])
+def test_a_layer_that_overwrites_is_wrong(name, when):
+    class Overwrites(Restless):
+        def forward(self, x, *, training=False):
+            self.seen = {"x": x, **self.params}
+            out = super().forward(x, training=training)
+            if when == "forward":
+                self.seen[name][...] *= 2
+            return out
+
+        def backward(self, dout):
+            dx = super().backward(dout)
+            self.seen[name][...] *= 2
+            return dx
+
+    layer, x = Overwrites((3, 2)), normal(4, 3, 2)
+    before, x_before = state_of(layer), x.copy()
+    report = check_one(layer, x)
+    assert report[name].verdict == WRONG
+    assert report[name].text == "it was overwritten; work on a copy"
+    assert state_of(layer) == before
+    assert np.array_equal(x, x_before)
+
+
+def test_a_layer_without_the_gradient_of_a_parameter_is_wrong():
+    class Forgets(Restless):
+        def backward(self, dout):
+            dx = super().backward(dout)
+            self.grads = {}
+            return dx
+
+    report = check_one(Forgets((3, 2)), normal(4, 3, 2))
+    assert report["x"].verdict == RIGHT
+    assert report["w"].text == "backward returned no gradient for it"
+
+
+def test_a_gradient_that_belongs_to_no_parameter_is_wrong():
+    class Adds(Restless):
+        def backward(self, dout):
+            dx = super().backward(dout)
+            self.grads["b"] = np.zeros(2)
+            return dx
+
+    report = check_one(Adds((3, 2)), normal(4, 3, 2))
+    assert report["backward"].verdict == WRONG
+    assert report["backward"].text == "it returned 3 gradients for 2 arguments: x, w"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "x", "message"),
+    [
+        pytest.param(
+            np.float32, np.ones((2, 5)), r"float32 in w: build the layer with dtype=", id="w"
+        ),
+        pytest.param(
+            np.float64,
+            np.ones((2, 5), np.float32),
+            r"float32 in x: convert it first, x\.astype\(np\.float64\)",
+            id="x",
+        ),
+        pytest.param(np.float64, np.ones((2, 5), int), "got int64 in x", id="whole-numbers"),
+        pytest.param(np.float64, [[1.0] * 5], "got list in x", id="list"),
+    ],
+)
+def test_a_layer_is_checked_in_float64_only(dtype, x, message):
+    with pytest.raises(TypeError, match=f"differences need float64, .*{message}"):
+        check_one(built(Affine(3), (5,), dtype=dtype), x)
+
+
+def test_a_layer_must_be_built():
+    with pytest.raises(RuntimeError, match="must be built before it is used"):
+        check_one(Affine(3), np.ones((2, 5)))
+
+
 # A whole network.
 
 
@@ -694,13 +1243,15 @@ def with_op(name, backward):
     )
 
 
-def test_a_network_of_right_layers_is_right():
+@every_mode
+def test_a_network_of_right_layers_is_right(directions):
     model = network()
     before = {name: parameter.copy() for name, parameter in model.parameters().items()}
-    report = check_model(model, *batch(), rng=np.random.default_rng(1), samples=None)
+    report = check_model(model, *batch(), rng=np.random.default_rng(1), directions=directions)
     assert report.ok, str(report)
     assert [finding.name for finding in report.findings] == list(before)
-    assert "54 entries agree" in report["0.conv.w"].text
+    compared = "2 directions agree" if directions else "54 entries agree"
+    assert compared in report["0.conv.w"].text
     for name, parameter in model.parameters().items():
         assert np.array_equal(parameter, before[name])
 
@@ -714,24 +1265,39 @@ def test_a_network_of_right_layers_is_right():
         pytest.param("max_pool", pool_spreads_by_two, {"0.conv.w", "0.conv.b"}, id="pool"),
     ],
 )
-def test_a_wrong_layer_shows_in_the_parameters_before_it(name, backward, wrong):
+@every_mode
+def test_a_wrong_layer_shows_in_the_parameters_before_it(name, backward, wrong, directions):
     model = network(table=with_op(name, backward))
-    report = check_model(model, *batch(), rng=np.random.default_rng(1))
+    report = check_model(model, *batch(), rng=np.random.default_rng(1), directions=directions)
     assert {finding.name for finding in report.findings if finding.verdict == WRONG} == wrong
 
 
-def test_only_a_sample_of_the_entries_is_compared():
-    report = check_model(network(), *batch(), rng=np.random.default_rng(1), samples=5)
-    assert [re.match(r"\d+", finding.text)[0] for finding in report.findings] == [
-        "5",
-        "3",
-        "5",
-        "4",
-    ]
+def test_three_directions_are_enough_for_a_network():
+    report = check_model(network(), *batch(), rng=np.random.default_rng(1))
+    assert [finding.text[:18] for finding in report.findings] == ["3 directions agree"] * 4
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_one_wrong_entry_in_a_network_is_found(seed):
+    model = network()
+    index = tuple(int(i) for i in np.random.default_rng(seed).integers((3, 3, 2, 3)))
+    whole = model.loss_and_gradients
+
+    def off(x, y):
+        loss, gradients = whole(x, y)
+        gradients["0.conv.w"][index] *= 1.1
+        return loss, gradients
+
+    model.loss_and_gradients = off
+    report = check_model(model, *batch(), rng=np.random.default_rng(seed))
+    assert report["0.conv.w"].verdict == WRONG
+    assert report["0.conv.w"].worst == index
+    assert [finding.verdict for finding in report.findings].count(RIGHT) == 3
+
+
+@every_mode
 @pytest.mark.parametrize("at_zero", [0.0, 1.0])
-def test_black_images_and_zero_biases_sit_on_the_kink_of_relu(at_zero):
+def test_black_images_and_zero_biases_sit_on_the_kink_of_relu(at_zero, directions):
     def backward(dout, cache):
         x = cache[2][0]
         return dout * np.where(x == 0, at_zero, x > 0)
@@ -740,7 +1306,7 @@ def test_black_images_and_zero_biases_sit_on_the_kink_of_relu(at_zero):
     model.parameters()["0.conv.b"][...] = 0
     x, y = batch()
     x[:, :3] = 0
-    report = check_model(model, x, y, rng=np.random.default_rng(1))
+    report = check_model(model, x, y, rng=np.random.default_rng(1), directions=directions)
     assert report["0.conv.b"].verdict == UNDECIDED
     assert report["4.affine.w"].verdict == RIGHT
 
@@ -749,6 +1315,7 @@ def positive(number):
     return np.maximum(number, 0)
 
 
+@every_mode
 @pytest.mark.parametrize(
     ("loss", "gradient"),
     [
@@ -762,7 +1329,7 @@ def positive(number):
         ),
     ],
 )
-def test_kinks_behind_kinks_are_never_called_wrong(loss, gradient):
+def test_kinks_behind_kinks_are_never_called_wrong(loss, gradient, directions):
     class Deep:
         w = np.zeros(len(gradient))
 
@@ -772,8 +1339,8 @@ def test_kinks_behind_kinks_are_never_called_wrong(loss, gradient):
         def loss_and_gradients(self, x, y):
             return loss(self.w), {"w": np.array(gradient)}
 
-    report = check_model(Deep(), None, None, rng=np.random.default_rng(0))
-    assert report.verdict == UNDECIDED
+    rng = np.random.default_rng(0)
+    assert check_model(Deep(), None, None, rng=rng, directions=directions).verdict == UNDECIDED
 
 
 def test_a_missing_gradient_is_wrong():
@@ -802,8 +1369,105 @@ def test_a_network_may_reuse_the_arrays_of_its_gradients():
         return loss, kept
 
     model.loss_and_gradients = in_place
-    report = check_model(model, *batch(), rng=np.random.default_rng(1), samples=None)
+    report = check_model(model, *batch(), rng=np.random.default_rng(1), directions=None)
     assert report.ok, str(report)
+
+
+class Parabola:
+    """The least that a network must have."""
+
+    def __init__(self):
+        self.w = normal(4, 5)
+
+    def parameters(self):
+        return {"w": self.w}
+
+    def loss_and_gradients(self, x, y):
+        return (self.w**2).sum(), {"w": 2 * self.w}
+
+
+class Noisy(Parabola):
+    """A network with chance and memory, which may break after some passes."""
+
+    def __init__(self, passes=1000):
+        super().__init__()
+        self.rngs = [np.random.default_rng(seed) for seed in (0, 1)]
+        self.memory = {"mean": np.zeros(3)}
+        self.passes = passes
+
+    def buffers(self):
+        return self.memory
+
+    def generators(self):
+        return self.rngs
+
+    def loss_and_gradients(self, x, y):
+        x *= 2  # a network may do with its batch what it likes
+        chance = sum(rng.random() for rng in self.rngs) + self.memory["mean"].sum() + x.sum()
+        self.memory["mean"] += 1
+        self.passes -= 1
+        if not self.passes:
+            raise RuntimeError("no more")
+        return chance * (self.w**2).sum(), {"w": 2 * chance * self.w}
+
+
+@every_mode
+def test_the_least_that_a_network_must_have(directions):
+    rng = np.random.default_rng(0)
+    assert check_model(Parabola(), None, None, rng=rng, directions=directions).ok
+
+
+@pytest.mark.parametrize("passes", [1000, 1, 2, 3, 4, 5, 8])
+def test_the_check_leaves_a_network_as_it_was(passes):
+    def state():
+        arrays = [model.w.tolist(), model.memory["mean"].tolist(), x.tolist()]
+        return arrays, [rng.bit_generator.state for rng in model.rngs]
+
+    model, x = Noisy(passes), np.ones(2)
+    before = state()
+    try:
+        report = check_model(model, x, np.zeros(2, int), rng=np.random.default_rng(0))
+    except RuntimeError:
+        assert passes < 1000
+    else:
+        assert report.ok, str(report)
+    assert state() == before
+
+
+def test_a_network_that_overwrites_its_parameters_is_wrong():
+    class Overwrites(Parabola):
+        def loss_and_gradients(self, x, y):
+            loss, gradients = super().loss_and_gradients(x, y)
+            self.w *= 2
+            return loss, gradients
+
+    model = Overwrites()
+    before = model.w.copy()
+    report = check_model(model, None, None, rng=np.random.default_rng(0))
+    assert report["w"].text == "it was overwritten; work on a copy"
+    assert np.array_equal(model.w, before)
+
+
+@every_mode
+@pytest.mark.parametrize("seed", range(3))
+def test_a_network_with_normalization_and_dropout_is_checked_in_training(seed, directions):
+    rng = np.random.default_rng(seed)
+    layers = [Conv(3, 3, pad=1), BatchNorm(), ReLU(), MaxPool(2), Flatten(), Dropout(), Affine(4)]
+    model = Sequential(layers, (6, 4, 2), rng=rng, dtype=np.float64)
+    for parameter in model.parameters().values():
+        parameter[...] += rng.normal(size=parameter.shape) / 10
+    buffers = {name: array.copy() for name, array in model.buffers().items()}
+    states = [generator.bit_generator.state for generator in model.generators()]
+    assert buffers
+    assert states
+    report = check_model(model, *batch(), rng=rng, directions=directions)
+    # Batch normalization takes out what the bias before it adds: its gradient is zero.
+    verdicts = {finding.name: finding.verdict for finding in report.findings}
+    assert verdicts.pop("0.conv.b") == UNDECIDED
+    assert set(verdicts.values()) == {RIGHT}, str(report)
+    assert [generator.bit_generator.state for generator in model.generators()] == states
+    for name, array in model.buffers().items():
+        assert np.array_equal(array, buffers[name])
 
 
 def test_a_network_in_float32_is_refused():
