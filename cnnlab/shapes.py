@@ -244,13 +244,27 @@ def expect_rank(name: str, array, axes: str) -> None:
         ...
     cnnlab.shapes.ShapeError: x must have 4 axes (N, H, W, C), got 2: shape (28, 28).
     """
-    _expect_array(name, array)
+    expect_array(name, array)
     letters = axes.split()
     if array.ndim != len(letters):
         raise ShapeError(
             f"{name} must have {len(letters)} axes ({', '.join(letters)}), "
             f"got {array.ndim}: shape {array.shape}."
         )
+
+
+def expect_array(name: str, array) -> None:
+    """Raise TypeError unless this is a NumPy array.
+
+    Examples
+    --------
+    >>> expect_array("x", [1.0])
+    Traceback (most recent call last):
+        ...
+    TypeError: x must be a NumPy array, got list.
+    """
+    if not isinstance(array, np.ndarray | np.generic):
+        raise TypeError(f"{name} must be a NumPy array, got {type(array).__name__}.")
 
 
 def expect_floats(name: str, array) -> None:
@@ -267,7 +281,7 @@ def expect_floats(name: str, array) -> None:
     TypeError: x must hold floating-point numbers, got uint8: convert it first,
     x.astype(np.float32).
     """
-    _expect_array(name, array)
+    expect_array(name, array)
     if array.dtype.kind != "f":
         raise TypeError(
             f"{name} must hold floating-point numbers, got {array.dtype}: convert it first, "
@@ -295,7 +309,7 @@ def expect_groups(groups: int, in_channels: int, filters: int) -> None:
 
 
 def as_upstream(dout, shape: tuple[int, ...], dtype) -> np.ndarray:
-    """The gradient of an output, in the output's dtype.
+    """The gradient of an output, in the output's dtype; None keeps its own.
 
     Raises
     ------
@@ -368,8 +382,3 @@ def expect_number(name: str, value, *, least: float = -math.inf, below: float = 
 
 def _expect_size(name, value, least):
     expect_whole(name, value, least, error=ShapeError)
-
-
-def _expect_array(name, array):
-    if not isinstance(array, np.ndarray | np.generic):
-        raise TypeError(f"{name} must be a NumPy array, got {type(array).__name__}.")

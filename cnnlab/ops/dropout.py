@@ -1,7 +1,5 @@
 """Dropout: in training, units are switched off by chance."""
 
-import numpy as np
-
 from cnnlab.shapes import as_upstream, expect_floats, expect_generator, expect_number
 
 
@@ -37,6 +35,7 @@ def dropout_forward(x, *, rate=0.5, rng=None, training=True):
 
     Examples
     --------
+    >>> import numpy as np
     >>> dropout_forward(np.ones(6), rate=0.5, rng=np.random.default_rng(0))[0]
     array([2., 0., 0., 0., 2., 2.])
     """
@@ -74,6 +73,7 @@ def dropout_backward(dout, cache):
 
     Examples
     --------
+    >>> import numpy as np
     >>> out, cache = dropout_forward(np.ones(6), rate=0.5, rng=np.random.default_rng(0))
     >>> dropout_backward(np.arange(6), cache)
     array([ 0.,  0.,  0.,  0.,  8., 10.])
