@@ -372,7 +372,7 @@ def expect_number(name: str, value, *, least: float = -math.inf, below: float = 
         ...
     ValueError: rate must be a finite number of at least 0 and less than 1, got 1.0.
     """
-    if isinstance(value, Real) and math.isfinite(value) and least <= value < below:
+    if isinstance(value, Real) and math.isfinite(value) and least <= float(value) < below:
         return
     limits = [f"of at least {least:g}"] if least > -math.inf else []
     limits += [f"less than {below:g}"] if below < math.inf else []
