@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from proofs import PROOFS
-from proofs.base import check, forward, gradients, upstream
 
 from cnnlab import ops
 from cnnlab.ops import Op, reference
 from cnnlab.shapes import ShapeError
+from proofs import PROOFS
+from proofs.base import check, forward, gradients, upstream
 
 NAMES = [field.name for field in dataclasses.fields(reference)]
 every_op = pytest.mark.parametrize("proof", PROOFS.values(), ids=lambda proof: proof.op)
