@@ -1,5 +1,5 @@
 """The proofs of all operations, by their name in the table."""
 
-from proofs import filters
+from proofs import filters, signals
 
-PROOFS = {proof.op: proof for proof in filters.PROOFS}
+PROOFS = {proof.op: proof for proof in (*filters.PROOFS, *signals.PROOFS)}
