@@ -15,11 +15,11 @@ from matplotlib import pyplot as plt
 from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
-from matplotlib.patches import Polygon, Rectangle
+from matplotlib.patches import Circle, Polygon, Rectangle
 from matplotlib.ticker import MaxNLocator
 from PIL import Image as PillowImage
 
-from cnnlab import ops, shapes
+from cnnlab import graph, ops, shapes
 
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#A6548A"
 INK, FAINT, PAPER = "#111111", "#767676", "#FFFFFF"
@@ -580,6 +580,88 @@ def receptive_field_tower(layers, ax: Axes | None = None) -> Axes:
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     return ax
+
+
+def computational_graph(end: graph.Value, ax: Axes | None = None) -> Axes:
+    """Draw a computational graph: above each wire its value, below it its gradient.
+
+    Parameters
+    ----------
+    end : the value that comes out. Gradients are drawn once `end.backward()` has been called;
+        after `end.backward(gates=2)` those that two gates have passed on.
+    ax : where to draw; a new figure of the right size by default.
+
+    Returns
+    -------
+    ax : the Axes with one circle per gate and the name of each input.
+
+    Source: the lecture, "Back propagation".
+
+    Examples
+    --------
+    >>> x, y, z = graph.Value(-2, "x"), graph.Value(5, "y"), graph.Value(-4, "z")
+    >>> f = (x + y) * z
+    >>> f.backward()
+    >>> ax = computational_graph(f)
+    >>> sorted(text.get_text() for text in ax.texts if text.get_color() == VERMILLION)
+    ['1', '3', '−4', '−4', '−4']
+    """
+    plan = graph.drawing(end)
+    wide, tall = 1.55, 1.2  # from column to column and from row to row
+    places = {node: (wide * x, tall * y) for node, x, y in plan.nodes}
+    right, low, high = (
+        max(x for x, _ in places.values()) + 1.1,
+        min(y for _, y in places.values()) - 0.55,
+        max(y for _, y in places.values()) + 0.55,
+    )
+    ax = _new(ax, 0.78 * (right + 0.4), 0.78 * (high - low))
+    for node, (x, y) in places.items():
+        if node.gate is None:
+            name = node.name or number(node.value)
+            ax.text(x, y, name, ha="center", va="center", fontsize=11, zorder=4)
+        else:
+            ax.add_patch(Circle((x, y), 0.3, facecolor="#E8F1F8", edgecolor=INK, zorder=3))
+            size = {1: 13, 2: 11, 3: 10}.get(len(node.gate.symbol), 8)
+            ax.text(x, y, node.gate.symbol, ha="center", va="center", fontsize=size, zorder=4)
+    taken = list(places.values())
+    for wire in plan.wires:
+        points = [(wide * x, tall * y) for x, y in wire.points]
+        points[0] = _toward(points[0], points[1], 0.3 if wire.start.gate else 0.22)
+        if wire.end is None:
+            points[-1] = (right - 0.1, points[-1][1])
+        ax.plot(*zip(*points, strict=True), color=FAINT, linewidth=1.3, zorder=1)
+        x, y = _free_place(points, taken)
+        taken.append((x, y))
+        words = [(-0.04, "bottom", GREEN, wire.value)]
+        if wire.gradient is not None:
+            words.append((0.04, "top", VERMILLION, wire.gradient))
+        for shift, side, color, value in words:
+            ax.text(
+                *(x, y + shift, number(value)),
+                **{"color": color, "ha": "center", "va": side, "fontsize": 9.5, "zorder": 2},
+                bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.4},
+            )
+    ax.set(xlim=(-0.4, right), ylim=(high, low), aspect="equal")
+    ax.axis("off")
+    return ax
+
+
+def _toward(start, end, distance):
+    """The point this far from the start on the way to the end."""
+    step = np.subtract(end, start)
+    return tuple(np.add(start, step * distance / np.hypot(*step)))
+
+
+def _free_place(points, taken):
+    """Where to write on a line: on its last piece, clear of what is written already."""
+    start, end = map(np.asarray, points[-2:])
+    candidates = [start + share * (end - start) for share in (0.5, 0.4, 0.6, 0.3, 0.7, 0.2)]
+
+    def crowd(place):
+        apart = [np.hypot(0.8 * (place[0] - x), place[1] - y) for x, y in taken]
+        return -min(*apart, 0.6, 0.6)
+
+    return tuple(min(candidates, key=crowd))
 
 
 def plot_history(history, ax: Axes | None = None) -> Axes:
