@@ -71,6 +71,8 @@ class Value:
     grad : the derivative of the node that `backward` was called on, by this one; None before.
     gate : what computed it; None for a leaf.
     parents : what it was computed from.
+    passed : what it handed to each parent in the last backward pass: grad times a slope of its
+        gate; empty for a leaf, and where the pass has not come.
 
     Raises
     ------
@@ -105,6 +107,7 @@ class Value:
         self.value, self.name = float(value), name
         self.gate, self.parents = gate, parents
         self.grad: float | None = None
+        self.passed: tuple[float, ...] = ()
         self._compute()
 
     def forward(self) -> float:
@@ -137,20 +140,19 @@ class Value:
         self.forward()
         nodes = topological(self)
         for node in nodes:
-            node.grad = None
+            node.grad, node.passed = None, ()
         self.grad = 1.0
         flowing = [node for node in reversed(nodes) if node.gate]
         for node in flowing[:gates]:
-            for parent, gradient in zip(node.parents, node.passes_on(), strict=True):
-                parent.grad = gradient if parent.grad is None else parent.grad + gradient
+            node._pass_on(node.gate, node.grad)
 
-    def passes_on(self) -> tuple[float, ...]:
-        """What this node hands to each of its parents: its gradient times the slope of its gate."""
-        if self.gate is None or self.grad is None:
-            return ()
+    def _pass_on(self, gate, grad):
         inputs = [parent.value for parent in self.parents]
-        with _explained(self.gate.symbol, "slope", inputs):
-            return tuple(self.grad * slope for slope in self.gate.slopes(self.value, *inputs))
+        with _explained(gate.symbol, "slope", inputs):
+            slopes = gate.slopes(self.value, *inputs)
+        self.passed = tuple(grad * slope for slope in slopes)
+        for parent, gradient in zip(self.parents, self.passed, strict=True):
+            parent.grad = gradient if parent.grad is None else parent.grad + gradient
 
     def _compute(self):
         if self.gate is not None:
@@ -304,8 +306,7 @@ def drawing(end: Value) -> Drawing:
             (left, top), (right, bottom) = points[:2]
             apart = 0.6 * (twins.index(place) - (len(twins) - 1) / 2)
             points.insert(1, ((left + right) / 2, (top + bottom) / 2 + apart))
-        gradients = () if parent.grad is None else node.passes_on()
-        gradient = gradients[place] if gradients else None
+        gradient = node.passed[place] if node.passed else None
         wires.append(Wire(parent, node, tuple(points), parent.value, gradient))
     x_end, y_end = at[end]
     wires.append(Wire(end, None, ((x_end, y_end), (x_end + 1, y_end)), end.value, end.grad))

@@ -9,6 +9,7 @@ import base64
 import html
 import io
 import re
+from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -25,7 +26,7 @@ BLUE, ORANGE, GREEN, VERMILLION, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55
 INK, FAINT, PAPER = "#111111", "#767676", "#FFFFFF"
 SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, PAPER, ORANGE])
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.labelcolor": INK,
@@ -213,16 +214,17 @@ def image(pixels, ax: Axes | None = None, *, title: str = "", signed: bool = Fal
         raise ValueError(f"an image is (H, W), (H, W, 1) or (H, W, 3), got shape {pixels.shape}.")
     ax = _new(ax, 3, 3)
     # Pixels too small to be seen one by one are stored as they are: it takes fewer bytes.
-    fine = {"interpolation": "none"} if 100 <= max(pixels.shape) <= 300 else {}
+    smoothing = "none" if 100 <= max(pixels.shape) <= 300 else None
     if pixels.ndim == 3:
-        ax.imshow(pixels, **fine)
+        ax.imshow(pixels, interpolation=smoothing)
     elif signed:
         # A few extreme pixels would leave all others pale.
         reach = np.percentile(np.abs(pixels), 99) or np.abs(pixels).max() or 1
-        ax.imshow(pixels, cmap=SIGNED, vmin=-reach, vmax=reach, **fine)
+        ax.imshow(pixels, cmap=SIGNED, vmin=-reach, vmax=reach, interpolation=smoothing)
     else:
         top = 255 if pixels.dtype == np.uint8 else max(1, pixels.max(initial=1))
-        ax.imshow(pixels, cmap="gray", vmin=min(0, pixels.min(initial=0)), vmax=top, **fine)
+        low = min(0, pixels.min(initial=0))
+        ax.imshow(pixels, cmap="gray", vmin=low, vmax=top, interpolation=smoothing)
     ax.set_title(title)
     ax.set_xticks([])
     ax.set_yticks([])
@@ -632,15 +634,13 @@ def computational_graph(end: graph.Value, ax: Axes | None = None) -> Axes:
         ax.plot(*zip(*points, strict=True), color=FAINT, linewidth=1.3, zorder=1)
         x, y = _free_place(points, taken)
         taken.append((x, y))
-        words = [(-0.04, "bottom", GREEN, wire.value)]
+        written = [(-0.04, "bottom", GREEN, wire.value)]
         if wire.gradient is not None:
-            words.append((0.04, "top", VERMILLION, wire.gradient))
-        for shift, side, color, value in words:
-            ax.text(
-                *(x, y + shift, number(value)),
-                **{"color": color, "ha": "center", "va": side, "fontsize": 9.5, "zorder": 2},
-                bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.4},
-            )
+            written.append((0.04, "top", VERMILLION, wire.gradient))
+        for shift, side, color, value in written:
+            words = ax.text(x, y + shift, number(value), color=color, ha="center", va=side)
+            words.set(fontsize=9.5, zorder=2)
+            words.set_bbox({"facecolor": PAPER, "edgecolor": "none", "pad": 0.4})
     ax.set(xlim=(-0.4, right), ylim=(high, low), aspect="equal")
     ax.axis("off")
     return ax
@@ -746,7 +746,9 @@ def plot_confusion(matrix, class_names, ax: Axes | None = None) -> Axes:
     for (row, column), count in np.ndenumerate(matrix):
         ink = _ink_on(plt.get_cmap("Blues")(share[row, column])) if count else FAINT
         ax.text(column, row, f"{count}", ha="center", va="center", color=ink, fontsize=10)
-    turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if C > 3 else {}
+    turned: dict[str, Any] = (
+        {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if C > 3 else {}
+    )
     ax.set_xticks(range(C), class_names, **turned)
     ax.set_yticks(range(C), class_names)
     ax.set(xlabel="predicted class", ylabel="true class")

@@ -4,6 +4,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+
 from proofs import PROOFS
 
 ROOT = Path(__file__).parents[1]

@@ -114,10 +114,7 @@ def judge(question: Question, got: dict, expected: dict, seed: int) -> Verdict:
     named = _recognize(question, outcomes, differences, rights, cases)
     first, shown = next((number, found) for number, found in enumerate(differences) if found)
     passed = sum(difference is None for difference in differences)
-    where = (
-        f"First seen in case {first + 1} of {len(cases)} ({cases[first].name}): "
-        f"{shown.text}."
-    )
+    where = f"First seen in case {first + 1} of {len(cases)} ({cases[first].name}): {shown.text}."
     if passed:
         where += f" {passed} of {len(cases)} cases {'is' if passed == 1 else 'are'} right."
     detail = shown.detail
