@@ -5,7 +5,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from cnnlab import viz
+from cnnlab import graph, viz
 from cnnlab.shapes import ShapeError, receptive_field
 
 mpl.use("agg")
@@ -31,6 +31,7 @@ DRAWN_ON_ONE_AXES = {
     "image": lambda ax: viz.image(np.eye(4), ax),
     "numbers": lambda ax: viz.numbers(SOBEL, ax),
     "sliding_window": lambda ax: viz.sliding_window(7, 3, stride=3, ax=ax),
+    "computational_graph": lambda ax: viz.computational_graph(example(), ax),
     "who_sees_whom": lambda ax: viz.who_sees_whom(np.eye(4), ax=ax),
     "receptive_field_tower": lambda ax: viz.receptive_field_tower([(3, 1), (3, 2)], ax),
 }
@@ -192,3 +193,67 @@ def contrast(ink, ground):
 
     low, high = sorted([luminance(ink), luminance(ground)])
     return (high + 0.05) / (low + 0.05)
+
+
+# The computational graph
+
+
+def example():
+    x, y, z = graph.Value(-2, "x"), graph.Value(5, "y"), graph.Value(-4, "z")
+    return (x + y) * z
+
+
+def neuron():
+    w = [graph.Value(number, f"w{i}") for i, number in enumerate((2, -3, -3))]
+    x = [graph.Value(number, f"x{i}") for i, number in enumerate((-1, -2))]
+    return graph.reciprocal(graph.exp(-(w[0] * x[0] + w[1] * x[1] + w[2])) + 1)
+
+
+def written(ax, color):
+    return sorted(text.get_text() for text in ax.texts if text.get_color() == color)
+
+
+def test_a_graph_has_values_in_green_and_gradients_in_red():
+    f = example()
+    ax = viz.computational_graph(f)
+    assert written(ax, viz.GREEN) == sorted(["−2", "5", "−4", "3", "−12"])
+    assert written(ax, viz.VERMILLION) == []
+    f.backward()
+    ax = viz.computational_graph(f)
+    assert written(ax, viz.VERMILLION) == sorted(["−4", "−4", "3", "−4", "1"])
+    assert {"x", "y", "z", "+", "×"} <= {text.get_text() for text in ax.texts}
+    assert len(ax.patches) == 2, "one circle for each gate"
+    assert len(ax.lines) == 5, "one wire for each input of a gate, and the way out"
+
+
+def test_a_gradient_stands_below_its_value():
+    f = example()
+    f.backward()
+    texts = viz.computational_graph(f).texts
+    places = {color: [] for color in (viz.GREEN, viz.VERMILLION)}
+    for text in texts:
+        if text.get_color() in places:
+            places[text.get_color()].append(text.get_position())
+    for (x, above), (same_x, below) in zip(*places.values(), strict=True):
+        assert x == same_x
+        assert above < below, "y runs downwards"
+
+
+@pytest.mark.parametrize("make", [example, neuron])
+def test_nothing_is_written_over_anything_else(make):
+    f = make()
+    f.backward()
+    ax = viz.computational_graph(f)
+    ax.figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    boxes += [circle.get_window_extent() for circle in ax.patches]
+    gates = {node.gate.symbol for node in graph.topological(f) if node.gate}
+    names = [text.get_text() for text in ax.texts]
+    for i, one in enumerate(boxes):
+        for j, other in enumerate(boxes[:i]):
+            inside = i >= len(names) and names[j] in gates if j < len(names) else False
+            assert inside or not one.overlaps(other), (i, j)
+    frame = ax.get_window_extent()
+    for box in boxes:
+        assert frame.x0 <= box.x0
+        assert box.x1 <= frame.x1 + 1
