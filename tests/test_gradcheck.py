@@ -366,6 +366,17 @@ def test_a_wrong_factor_does_not_hide_where_the_gradient_cancels(seed):
     assert report.verdict == WRONG
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_single_number_is_an_entry_too(seed):
+    x = np.array(2.0)
+    how = {"directions": 1, "seed": seed}
+    assert check(lambda x: (x**2, x), lambda dout, x: 2 * dout * x, x, **how).ok
+    wrong = check(lambda x: (x**2, x), lambda dout, x: 3 * dout * x, x, **how)["x"]
+    entry = check(lambda x: (x**2, x), lambda dout, x: 3 * dout * x, x, seed=seed)["x"]
+    assert wrong.worst == entry.worst == ()
+    assert (wrong.got, wrong.expected) == (entry.got, pytest.approx(entry.expected))
+
+
 def test_a_gradient_that_is_beyond_all_bounds_is_wrong():
     report = check(np_sin, lambda dout, x: np.full_like(x, 1e300), normal(4, 5), directions=2)
     assert report.verdict == WRONG
@@ -735,6 +746,7 @@ def test_tolerances_are_what_they_say(directions):
             id="complex",
         ),
         pytest.param(([[1.0], [1.0, 2.0]], 0), "x", "must be an array, got list", id="ragged"),
+        pytest.param((map, np.ones(3)), "x", "array of real numbers, got object", id="object"),
     ],
 )
 @every_mode

@@ -18,10 +18,9 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "ops.md"
 sys.path.insert(0, str(ROOT / "tests"))
 
+from cnnlab import layers, ops  # noqa: E402
 from proofs import PROOFS  # noqa: E402
 from proofs.base import Proof, check, forward  # noqa: E402
-
-from cnnlab import layers, ops  # noqa: E402
 
 HEAD = """\
 # The operations
