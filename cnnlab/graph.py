@@ -149,7 +149,7 @@ class Value:
     def _pass_on(self, gate, grad):
         inputs = [parent.value for parent in self.parents]
         with _explained(gate.symbol, "slope", inputs):
-            slopes = gate.slopes(self.value, *inputs)
+            slopes = [_finite(slope) for slope in gate.slopes(self.value, *inputs)]
         self.passed = tuple(grad * slope for slope in slopes)
         for parent, gradient in zip(self.parents, self.passed, strict=True):
             parent.grad = gradient if parent.grad is None else parent.grad + gradient
@@ -158,7 +158,7 @@ class Value:
         if self.gate is not None:
             inputs = [parent.value for parent in self.parents]
             with _explained(self.gate.symbol, "value", inputs):
-                self.value = float(self.gate.forward(*inputs))
+                self.value = _finite(self.gate.forward(*inputs))
 
     def __add__(self, other):
         return _binary(add, self, other)
@@ -208,7 +208,7 @@ subtract = Gate("−", lambda a, b: a - b, lambda out, a, b: (1.0, -1.0))
 multiply = Gate("×", lambda a, b: a * b, lambda out, a, b: (b, a))
 divide = Gate("÷", lambda a, b: a / b, lambda out, a, b: (1 / b, -out / b))
 # Of two equal inputs the first gets the gradient.
-maximum = Gate("max", max, lambda out, a, b: (float(a >= b), float(a < b)))
+maximum = Gate("max", lambda a, b: max(a, b), lambda out, a, b: (float(a >= b), float(a < b)))
 negative = Gate("×(−1)", lambda a: -a, lambda out, a: (-1.0,))
 reciprocal = Gate("1/x", lambda a: 1 / a, lambda out, a: (-(out**2),))
 exp = Gate("exp", math.exp, lambda out, a: (out,))
@@ -374,6 +374,12 @@ def _explained(symbol, what, inputs):
     except (ValueError, ZeroDivisionError, OverflowError) as error:
         numbers = " and ".join(f"{number:g}" for number in inputs)
         raise ValueError(f"the gate {symbol} has no finite {what} at {numbers}.") from error
+
+
+def _finite(number):
+    if not math.isfinite(number):
+        raise OverflowError(f"{number} is no finite number.")
+    return float(number)
 
 
 def _binary(gate, left, right):

@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnlab.layers import Layer, Loss, Shape, SoftmaxLoss
 from cnnlab.ops import Ops, reference
-from cnnlab.shapes import ShapeError, expect_whole, memory
+from cnnlab.shapes import ShapeError, expect_input_shape, expect_whole, memory
 
 
 class ModelFileError(ValueError):
@@ -36,7 +36,8 @@ class Sequential:
     ValueError
         If a layer belongs to a network already.
     TypeError
-        If something in the list is no layer, or rng no generator.
+        If layers is no list, something in it no layer, input_shape no shape, dtype no
+        floating-point type, ops no table, loss no loss, or rng no generator.
 
     Examples
     --------
@@ -60,14 +61,14 @@ class Sequential:
         ops: Ops = reference,
         loss: Loss | None = None,
     ):
-        self.layers = tuple(layers)
         self.dtype, self.ops = np.dtype(dtype), ops
-        _expect_inputs(self.layers, input_shape, self.dtype)
+        self._loss = SoftmaxLoss() if loss is None else loss
+        _expect_inputs(layers, input_shape, self.dtype, ops, self._loss)
+        self.layers = tuple(layers)
         # All sizes first: if one does not fit, no layer has been touched.
         self.shapes = self._shapes(tuple(input_shape))
         for layer, shape in zip(self.layers, self.shapes, strict=False):
             layer.build(shape, rng=rng, dtype=self.dtype, ops=ops)
-        self._loss = SoftmaxLoss() if loss is None else loss
         self._loss.build(ops=ops)
 
     @property
@@ -359,18 +360,19 @@ class Summary:
         return [head, *body, ("", "total", "", f"{self.parameters:,}", _bytes(self.memory))]
 
 
-def _expect_inputs(layers, input_shape, dtype):
+def _expect_inputs(layers, input_shape, dtype, ops, loss):
+    if not isinstance(layers, Sequence):
+        raise TypeError(f"layers must be a list of layers, got {layers!r}.")
     for index, layer in enumerate(layers):
         if not isinstance(layer, Layer):
             raise TypeError(f"layer {index} must be a layer, got {layer!r}.")
-    if not isinstance(input_shape, tuple | list):
-        raise TypeError(
-            f"input_shape must be (height, width, channels) or (numbers,), got {input_shape!r}."
-        )
-    for size in input_shape:
-        expect_whole("every size of input_shape", size, error=ShapeError)
+    expect_input_shape(input_shape)
     if dtype.kind != "f":
         raise TypeError(f"dtype must be a floating-point type, got {dtype}.")
+    if not isinstance(ops, Ops):
+        raise TypeError(f"ops must be a table of operations, an Ops, got {ops!r}.")
+    if not isinstance(loss, Loss):
+        raise TypeError(f"loss must be a loss such as SoftmaxLoss(), got {loss!r}.")
 
 
 def _bytes(count):

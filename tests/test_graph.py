@@ -246,6 +246,13 @@ def test_a_gate_of_your_own():
         (lambda: reciprocal(Value(0)), ValueError, "the gate 1/x has no finite value at 0"),
         (lambda: Value(1) / Value(0), ValueError, "the gate ÷ has no finite value at 1 and 0"),
         (lambda: Value(-8) ** 0.5, ValueError, r"the gate \^0\.5 has no finite value at -8"),
+        (
+            lambda: Value(1e200) * Value(1e200),
+            ValueError,
+            r"× has no finite value at 1e\+200",
+        ),
+        (lambda: (Value(0) / 1e-320).backward(), ValueError, "the gate ÷ has no finite slope at 0"),
+        (lambda: maximum(1, 2, 3), TypeError, "takes 2 positional arguments but 3 were given"),
         (lambda: (Value(0) ** 0.5).backward(), ValueError, r"\^0\.5 has no finite slope at 0"),
         (lambda: Value(2) ** Value(3), TypeError, "the exponent must be a plain number, got Val"),
         (lambda: Value(2) + "a", TypeError, "unsupported operand"),

@@ -19,6 +19,7 @@ from cnnlab.layers import (
     HingeLoss,
     MaxPool,
     ReLU,
+    SoftmaxLoss,
 )
 from cnnlab.model import ModelFileError, Sequential
 from cnnlab.ops import Op, hinge_loss_backward, hinge_loss_forward, reference, softmax_forward
@@ -117,14 +118,17 @@ def test_the_generator_decides_the_weights():
 @pytest.mark.parametrize(
     ("layers", "input_shape", "options", "error", "words"),
     [
+        (ReLU(), IMAGE, {}, TypeError, r"layers must be a list of layers, got ReLU\(\)"),
         ([ReLU], IMAGE, {}, TypeError, r"layer 0 must be a layer, got <class .*ReLU'>"),
         ([], 3, {}, TypeError, r"input_shape must be \(height, width, channels\) .*, got 3"),
         ([], (28, 28.0, 1), {}, ShapeError, r"every size of input_shape must be .* got 28\.0"),
         ([], (28, 0, 1), {}, ShapeError, r"every size of input_shape must be .* got 0"),
         ([], IMAGE, {"dtype": np.int64}, TypeError, r"floating-point type, got int64"),
+        ([], IMAGE, {"loss": SoftmaxLoss}, TypeError, r"loss such as SoftmaxLoss\(\), got <class"),
+        ([], IMAGE, {"ops": "mine"}, TypeError, r"ops must be a table of operations.* got 'mine'"),
         ([ReLU()], IMAGE, {"rng": 0}, TypeError, r"rng must be a generator such as .*, got int"),
     ],
-    ids=["class", "number", "fraction", "zero", "integers", "seed"],
+    ids=["layer", "class", "number", "fraction", "zero", "integers", "loss", "ops", "seed"],
 )
 def test_what_a_network_is_made_of_is_checked(layers, input_shape, options, error, words):
     with pytest.raises(error, match=words):

@@ -160,6 +160,7 @@ def test_receptive_field(layers, expected):
     [
         pytest.param([(0, 1)], "kernel_size must be .* at least 1, got 0", id="kernel"),
         pytest.param([(3, 0)], "stride must be .* at least 1, got 0", id="stride"),
+        pytest.param([3, 3], r"must be a pair \(kernel_size, stride\), got 3", id="flat"),
         pytest.param([((3, 3), 1)], r"kernel_size must be .* got \(3, 3\)", id="two-axes"),
     ],
 )
@@ -239,6 +240,10 @@ def test_memory_counts_bytes():
     assert memory((55, 55, 96)) == 55 * 55 * 96 * 4
     assert memory((2, 3), dtype=np.float64) == np.zeros((2, 3)).nbytes
     assert memory(()) == 4
+    assert memory((0, 3)) == 0
+    for shape in ((3, -1), (3.5,)):
+        with pytest.raises(ShapeError, match=r"every size of the shape must be .* at least 0, got"):
+            memory(shape)
 
 
 def test_pair():

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from cnnlab.ops import Ops, reference
-from cnnlab.shapes import ShapeError, expect_generator
+from cnnlab.shapes import ShapeError, expect_generator, expect_input_shape
 
 Shape = tuple[int, ...]
 
@@ -77,9 +77,10 @@ class Layer:
         ShapeError
             If the layer does not fit the input.
         TypeError
-            If rng is no generator.
+            If input_shape is no shape, or rng no generator.
         """
         expect_generator(rng)
+        expect_input_shape(input_shape)
         self.output_shape(input_shape)
         self.params = self._create_params(input_shape, rng, dtype)
         self.grads = {}
@@ -99,6 +100,7 @@ class Layer:
                 f"{self!r} must be built before it is used: put it in a Sequential, or call "
                 f"build(input_shape, rng=…)."
             )
+        self._cache = None  # the last one may be large: let it go first
         out, self._cache = self._forward(x, training)
         return out
 
@@ -140,6 +142,12 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+def expect_init(init) -> None:
+    """Raise TypeError unless this can be called to draw weights."""
+    if not callable(init):
+        raise TypeError(f"init must be a function such as cnnlab.init.he, got {init!r}.")
 
 
 def volume(layer: Layer, input_shape: Shape) -> tuple[int, int, int]:
