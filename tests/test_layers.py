@@ -393,6 +393,20 @@ def test_a_layer_needs_a_generator():
         Conv(4, 3).build(VOLUME, rng=0)
 
 
+def test_an_operation_without_a_cache_is_one_too():
+    ops = replace(
+        reference,
+        relu=Op(lambda x: (2 * x, None), lambda dout, cache: 2 * dout),
+        softmax_loss=Op(lambda x, y: (x.sum(), None), lambda dout, cache: dout),
+    )
+    layer, loss, x = built(ReLU(), (3,), ops=ops), SoftmaxLoss(), batch((3,))
+    loss.build(ops=ops)
+    np.testing.assert_array_equal(layer.forward(x), 2 * x)
+    np.testing.assert_array_equal(layer.backward(x), 2 * x)
+    assert loss.forward(x, None) == x.sum()
+    assert loss.backward() == 1
+
+
 def test_a_new_kind_of_layer_is_a_few_lines():
     class Double(Layer):
         def output_shape(self, input_shape):

@@ -1,7 +1,5 @@
 """What all layers share."""
 
-from typing import Any
-
 import numpy as np
 
 from cnnlab.ops import Ops, reference
@@ -38,7 +36,7 @@ class Layer:
         self.buffers: dict[str, np.ndarray] = {}
         self.rng: np.random.Generator | None = None
         self._ops: Ops | None = None
-        self._cache: Any = None
+        self._caches: tuple = ()  # one after a forward pass, which may be None itself
 
     @property
     def is_built(self) -> bool:
@@ -85,7 +83,7 @@ class Layer:
         self.params = self._create_params(input_shape, rng, dtype)
         self.grads = {}
         self.buffers = self._create_buffers(input_shape, dtype)
-        self._ops, self._cache = ops, None
+        self._ops, self._caches = ops, ()
 
     def forward(self, x: np.ndarray, *, training: bool = False) -> np.ndarray:
         """The output for a batch. Layers that behave differently in training look at `training`.
@@ -100,8 +98,9 @@ class Layer:
                 f"{self!r} must be built before it is used: put it in a Sequential, or call "
                 f"build(input_shape, rng=…)."
             )
-        self._cache = None  # the last one may be large: let it go first
-        out, self._cache = self._forward(x, training)
+        self._caches = ()  # the last one may be large: let it go first
+        out, cache = self._forward(x, training)
+        self._caches = (cache,)
         return out
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
@@ -112,11 +111,11 @@ class Layer:
         RuntimeError
             If there was no forward pass to go back through.
         """
-        if self._cache is None:
+        if not self._caches:
             raise RuntimeError(
                 f"{self!r} must see a forward pass before a backward pass: call forward(x) first."
             )
-        return self._backward(dout, self._cache)
+        return self._backward(dout, *self._caches)
 
     def _create_params(self, input_shape, rng, dtype):
         return {}
