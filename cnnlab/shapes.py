@@ -362,7 +362,8 @@ def as_upstream(dout, shape: tuple[int, ...], dtype) -> np.ndarray:
     """
     dout = np.asarray(dout, dtype)
     if dout.shape != shape:
-        raise ShapeError(f"dout must have the output's shape {shape}, got {dout.shape}.")
+        words = f"{shape}" if shape else "(), a single number"
+        raise ShapeError(f"dout must have the output's shape {words}, got {dout.shape}.")
     return dout
 
 
