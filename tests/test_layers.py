@@ -279,6 +279,7 @@ def test_a_layer_is_built_then_goes_forward_then_backward(make, input_shape, exp
         layer.forward("x")
     with pytest.raises(RuntimeError, match=r"must see a forward pass"):
         layer.backward(batch(expected))
+    layer.forward(batch(input_shape))
     built(layer, input_shape)
     assert layer.grads == {}
     with pytest.raises(RuntimeError, match=r"must see a forward pass"):
@@ -390,7 +391,7 @@ def test_a_layer_of_chance_draws_from_a_generator_of_its_own():
 
 def test_a_layer_needs_a_generator():
     with pytest.raises(TypeError, match=r"rng must be a generator such as .*, got int"):
-        Conv(4, 3).build(VOLUME, rng=0)
+        ReLU().build(VOLUME, rng=0)
 
 
 def test_an_operation_without_a_cache_is_one_too():

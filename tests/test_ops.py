@@ -231,9 +231,9 @@ def test_a_list_is_no_array(proof):
 
 
 ones = np.ones
-labels = np.array([0, 2, 1])
 
 
+# What is not refused in the file of the operation itself.
 @pytest.mark.parametrize(
     ("name", "arguments", "options", "error", "words"),
     [
@@ -241,75 +241,19 @@ labels = np.array([0, 2, 1])
          r"x has 4 channels \(shape .*\), w has 4 in each of 2 groups \(shape"),
         ("conv", (ones((1, 4, 4, 4)), ones((2, 2, 2, 5)), ones(5)), {"groups": 2}, ShapeError,
          "2 groups must divide .* got 4 channels and 5 filters"),
-        ("local", (ones((4, 4, 2)), ones((3, 3, 2, 2, 2, 5)), ones((3, 3, 5))), {}, ShapeError,
-         r"x must have 4 axes \(N, H, W, C\), got 3"),
-        ("local", (ones((1, 4, 4, 2)), ones((2, 2, 2, 5)), ones(5)), {}, ShapeError,
-         r"w must have 6 axes \(TH, TW, FH, FW, C, K\), got 4"),
-        ("local", (ones((1, 4, 4, 2)), ones((3, 3, 2, 2, 3, 5)), ones((3, 3, 5))), {}, ShapeError,
-         r"full depth of its input: x has 2 channels \(.*\), w has 3 \(shape"),
-        ("local", (ones((1, 4, 4, 2)), ones((3, 3, 2, 2, 2, 5)), ones(5)), {}, ShapeError,
-         r"b must hold one bias per filter, shape \(3, 3, 5\), got \(5,\)"),
-        ("local", (ones((1, 4, 4, 2)), ones((3, 1, 2, 2, 2, 5)), ones((3, 1, 5))), {}, ShapeError,
-         r"filters for each of 3×3 positions, shape \(3, 3, FH, FW, C, K\), got \(3, 1, 2"),
-        ("local", (ones((1, 5, 4, 2)), ones((2, 2, 2, 2, 2, 5)), ones((2, 2, 5))), {"stride": 2},
-         ShapeError, "window of 2 with stride 2 does not fit an input of 5"),
-        ("tiled", (ones((1, 4, 5, 2)), ones((2, 2, 2, 2, 2, 5)), ones((2, 2, 5))), {"stride": 2},
-         ShapeError, "window of 2 with stride 2 does not fit an input of 5"),
-        ("tiled", (ones((1, 4, 4, 2)), ones((4, 1, 2, 2, 2, 5)), ones((4, 1, 5))), {}, ShapeError,
-         "a tile of 4×1 is larger than the output, 3×3: some"),
-        ("tiled", (ones((1, 4, 4, 2)), ones((1, 4, 2, 2, 2, 5)), ones((1, 4, 5))), {}, ShapeError,
-         "a tile of 1×4 is larger than the output, 3×3: some"),
         ("tiled", (ones((1, 4, 4, 2)), ones((0, 1, 2, 2, 2, 5)), ones((0, 1, 5))), {}, ShapeError,
          r"w must hold at least one set of filters, got shape \(0, 1"),
+        ("max_pool", (ones((1, 4, 5, 1)),), {}, ShapeError, "does not fit an input of 5"),
         ("avg_pool", (ones((4, 4, 1)),), {}, ShapeError, r"x must have 4 axes .* got 3"),
         ("avg_pool", (ones((1, 5, 4, 1)),), {}, ShapeError, "does not fit an input of 5"),
         ("avg_pool", (ones((1, 4, 5, 1)),), {}, ShapeError, "does not fit an input of 5"),
-        ("max_pool", (ones((1, 4, 5, 1)),), {}, ShapeError, "does not fit an input of 5"),
         ("flatten", (np.float64(3),), {}, ShapeError, "at least one axis, the batch, got a single"),
-        ("affine", (ones(3), ones((3, 2)), ones(2)), {}, ShapeError, "x must have 2 axes"),
-        ("affine", (ones((1, 3)), ones(3), ones(2)), {}, ShapeError, "w must have 2 axes"),
         ("leaky_relu", (ones(3),), {"slope": np.nan}, ValueError, "slope must be a finite .* nan"),
         ("prelu", (np.float64(3), ones(1)), {}, ShapeError, "x must have at least one axis"),
-        ("prelu", (ones((2, 3)), ones(2)), {}, ShapeError,
-         r"slope must hold one number, or one for each of 3 channels, got shape \(2,\)"),
-        ("elu", (ones(3),), {"alpha": -1}, ValueError, "alpha must be .* at least 0, got -1"),
-        ("maxout", (ones((2, 6)),), {"pieces": 4}, ShapeError,
-         r"4 pieces must divide the channels, got 6 \(shape \(2, 6\)\)"),
-        ("maxout", (ones((2, 6)),), {"pieces": 0}, ValueError, "pieces must be .* 1, got 0"),
-        ("softmax", (ones((2, 0)),), {}, ShapeError, r"one score in a row, got .*\(2, 0\)"),
-        ("batch_norm", (ones(3), ones(3), ones(3)), {}, ShapeError, r"x must be a batch.* \(3,\)"),
-        ("batch_norm", (ones((2, 3)), ones(2), ones(3)), {}, ShapeError,
-         r"gamma must hold one number per feature, shape \(3,\), got \(2,\)"),
-        ("batch_norm", (ones((2, 3)), ones(3), ones(2)), {}, ShapeError, "beta must hold one"),
         ("batch_norm", (ones((2, 3)), ones(3), ones(3)), {"mean": ones(1), "var": ones(3)},
          ShapeError, "mean must hold one number per feature"),
-        ("batch_norm", (ones((2, 3)), ones(3), ones(3)), {"mean": ones(3), "var": ones(1)},
-         ShapeError, "var must hold one number per feature"),
-        ("batch_norm", (ones((2, 3)), ones(3), ones(3)), {"mean": ones(3)}, ValueError,
-         "mean and var must be given together, or neither"),
         ("batch_norm", (ones((2, 3)), ones(3), ones(3)), {"eps": 0}, ValueError, "eps .* got 0"),
-        ("batch_norm", (ones((0, 3)), ones(3), ones(3)), {}, ShapeError,
-         r"statistics of an empty batch are not defined, got shape \(0, 3\)"),
-        ("lrn", (np.float64(3),), {}, ShapeError, "x must have at least one axis, its channels"),
-        ("lrn", (ones(3),), {"n": 4}, ValueError, "n must be odd, .* got 4"),
-        ("lrn", (ones(3),), {"n": 3.0}, ValueError, "n must be a whole number .* got 3.0"),
-        ("lrn", (ones(3),), {"k": 0}, ValueError, "k must be .* got 0"),
-        ("lrn", (ones(3),), {"alpha": -1}, ValueError, "alpha must be .* at least 0, got -1"),
-        ("lrn", (ones(3),), {"beta": -1}, ValueError, "beta must be .* at least 0, got -1"),
-        ("dropout", (ones(3),), {"rate": 1, "rng": np.random.default_rng(0)}, ValueError,
-         "rate must be .* at least 0 and less than 1, got 1"),
-        ("dropout", (ones(3),), {"rng": 0}, TypeError, "rng must be a generator .* got int"),
-        ("dropout", (ones(3),), {}, TypeError, "rng must be a generator .* got NoneType"),
-        ("softmax_loss", (ones((3, 3)), labels + 0.0), {}, ValueError, "integers, got float64"),
-        ("softmax_loss", (ones((3, 3)), labels - 1), {}, ValueError, "0 and 2, got -1 to 1"),
-        ("softmax_loss", (ones((3, 2)), labels), {}, ValueError, "0 and 1, got 0 to 2"),
-        ("softmax_loss", (ones((3, 4)), ones((3, 4), int)), {}, ShapeError,
-         r"one label per row of x, shape \(3,\), got \(3, 4\)"),
-        ("softmax_loss", (ones((0, 3)), labels[:0]), {}, ShapeError, r"no rows .* \(0, 3\)"),
-        ("softmax_loss", (ones(3), labels), {}, ShapeError, r"x must have 2 axes \(N, C\), got 1"),
-        ("hinge_loss", (ones((3, 2)), labels), {}, ValueError, "0 and 1, got 0 to 2"),
-        ("hinge_loss", (ones((3, 3)), labels), {"margin": np.inf}, ValueError, "margin .* inf"),
-        ("l2", (ones(3),), {"strength": -1}, ValueError, "strength must be .* at least 0, got -1"),
+        ("hinge_loss", (ones((3, 2)), np.arange(3)), {}, ValueError, "0 and 1, got 0 to 2"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused_in_words(name, arguments, options, error, words):
@@ -318,46 +262,18 @@ def test_what_makes_no_sense_is_refused_in_words(name, arguments, options, error
 
 
 @pytest.mark.parametrize(
-    ("mean", "options", "error", "words"),
+    ("mean", "error", "words"),
     [
-        (np.zeros(2), {}, ShapeError, r"mean must hold one number per feature, shape \(3,\)"),
-        (np.zeros(3, int), {}, TypeError, "mean must hold floating-point numbers, got int64"),
-        (np.zeros(3), {"momentum": 1}, ValueError, "momentum must .* less than 1, got 1"),
+        (np.zeros(2), ShapeError, r"mean must hold one number per feature, shape \(3,\)"),
+        (np.zeros(3, int), TypeError, "mean must hold floating-point numbers, got int64"),
     ],
 )
-def test_running_statistics_that_make_no_sense_are_refused(mean, options, error, words):
-    x = np.ones((2, 3), np.float32)
+def test_running_statistics_are_fractions_one_per_feature(mean, error, words):
     with pytest.raises(error, match=words):
-        ops.running_statistics(x, mean, np.ones(3), **options)
-    mean, var = ops.running_statistics(x, np.zeros(3, np.float32), np.ones(3))
-    assert (mean.dtype, var.dtype) == (np.float32, np.float64), "each keeps its own"
+        ops.running_statistics(np.ones((2, 3)), mean, np.ones(3))
 
 
 # Special points.
-
-
-@pytest.mark.parametrize(
-    ("name", "x", "options", "slopes"),
-    [
-        ("relu", [0.0], {}, [0]),
-        ("leaky_relu", [0.0], {"slope": 0.25}, [0.25]),
-        ("elu", [0.0], {"alpha": 0.5}, [0.5]),
-        ("maxout", [3.0, 3.0, 1.0], {"pieces": 3}, [1, 0, 0]),
-    ],
-)
-def test_at_a_kink_the_left_side_counts_and_the_first_of_equals(name, x, options, slopes):
-    op = getattr(reference, name)
-    out, cache = op.forward(np.array(x), **options)
-    assert op.backward(np.ones_like(out), cache).tolist() == slopes
-
-
-def test_at_a_kink_of_the_others_too():
-    _, cache = ops.prelu_forward(np.zeros((1, 1)), np.array([0.25]))
-    assert ops.prelu_backward(np.ones((1, 1)), cache)[0].tolist() == [[0.25]]
-    # The second class is exactly a margin behind: it costs nothing, and nobody pushes.
-    loss, cache = ops.hinge_loss_forward(np.array([[1.0, 0.0]]), np.array([0]))
-    assert loss == 0
-    assert ops.hinge_loss_backward(1.0, cache).tolist() == [[0, 0]]
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ class BatchNorm(Layer):
     def __init__(self, *, momentum: float = 0.9, eps: float = 1e-5):
         super().__init__()
         expect_number("momentum", momentum, least=0, below=1)
-        expect_number("eps", eps, least=1e-12)
+        expect_number("eps", eps, least=1e-15)
         self.momentum, self.eps = momentum, eps
 
     def _create_params(self, input_shape, rng, dtype):
