@@ -257,6 +257,7 @@ def test_a_gate_of_your_own():
         (lambda: Value(2) ** Value(3), TypeError, "the exponent must be a plain number, got Val"),
         (lambda: Value(2) + "a", TypeError, "unsupported operand"),
         (lambda: [1] - Value(2), TypeError, "unsupported operand"),
+        (lambda: np.ones(2) * Value(2), TypeError, "unsupported operand"),
         (lambda: Value(2) < Value(3), TypeError, "not supported"),
     ],
 )

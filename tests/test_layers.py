@@ -229,6 +229,25 @@ def test_every_set_of_filters_starts_as_those_of_a_convolution():
     assert layer.params["w"].flags.c_contiguous
 
 
+def test_a_tile_may_be_as_large_as_the_output():
+    tiled, local = TiledConv(5, 3, tile=(4, 7)), LocallyConnected(5, 3)
+    assert tiled.output_shape(VOLUME) == local.output_shape(VOLUME) == (4, 7, 5)
+    x = batch(VOLUME)
+    np.testing.assert_allclose(
+        built(tiled, VOLUME).forward(x), built(local, VOLUME).forward(x), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_dropout_drops_in_training_only_and_never_the_same_twice():
+    layer, x = built(Dropout(0.5), VOLUME), batch(VOLUME)
+    np.testing.assert_array_equal(layer.forward(x), x)
+    first, second = (layer.forward(x, training=True) for _ in range(2))
+    assert 0.3 < (first == 0).mean() < 0.7
+    assert not np.array_equal(first, second)
+    again = built(Dropout(0.5), VOLUME)
+    np.testing.assert_array_equal(again.forward(x, training=True), first)
+
+
 def test_the_slope_of_prelu_starts_where_it_is_told():
     assert built(PReLU(0.5), (3,)).params["slope"].tolist() == [0.5, 0.5, 0.5]
     assert built(PReLU(0.5, shared=True), (3,)).params["slope"].tolist() == [0.5]

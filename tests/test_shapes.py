@@ -252,6 +252,8 @@ def test_pair():
     assert pair([2, 3]) == (2, 3)
     with pytest.raises(ShapeError, match=r"one number or \(height, width\), got \(1, 2, 3\)"):
         pair((1, 2, 3))
+    with pytest.raises(ShapeError, match=r"one number or \(height, width\), got \(1,\)"):
+        pair((1,))
 
 
 def test_expect_rank():
@@ -285,6 +287,9 @@ def test_as_upstream():
 
 
 def test_expect_floats_needs_an_array():
+    expect_floats("x", np.float32(1.0))
+    with pytest.raises(TypeError, match="x must be a NumPy array, got float"):
+        expect_floats("x", 1.0)
     with pytest.raises(TypeError, match="x must be a NumPy array, got list"):
         expect_floats("x", [1.0])
 
@@ -323,3 +328,9 @@ def test_expect_whole(value):
     expect_whole("epochs", np.int64(3))
     with pytest.raises(ValueError, match="epochs must be a whole number of at least 1, got"):
         expect_whole("epochs", value)
+
+
+def test_no_is_not_zero():
+    expect_whole("pad", 0, 0)
+    with pytest.raises(ValueError, match="pad must be a whole number of at least 0, got False"):
+        expect_whole("pad", False, 0)
