@@ -71,6 +71,12 @@ def test_of_two_equal_inputs_the_first_gets_the_gradient_of_max():
     assert (a.grad, b.grad) == (1, 0)
 
 
+def test_relu_passes_nothing_at_zero():
+    x = Value(0)
+    relu(x).backward()
+    assert x.grad == 0
+
+
 # Sharing, and going twice
 
 
@@ -368,6 +374,13 @@ def test_a_wire_shows_no_more_than_has_come_back_along_it():
     gradients = {wire.end and wire.end.gate.symbol: wire.gradient for wire in drawing(f).wires}
     assert gradients["tanh"] is None
     assert x.grad == math.tanh(3)
+
+
+def test_no_wire_lies_on_another():
+    x = Value(3, "x")
+    for f in (x * x, x + x * x, maximum(x * x, x)):
+        ways = [wire.points for wire in drawing(f).wires]
+        assert len(set(ways)) == len(ways)
 
 
 def test_a_constant_stands_beside_its_gate_and_a_name_on_the_left():
