@@ -27,7 +27,7 @@ class Gate:
     ----------
     symbol : as it is drawn.
     forward : forward(a, b, …) → the output.
-    slopes : slopes(out, a, b, …) → the derivative of the output by each input, in order.
+    slopes : slopes(out, a, b, …) → a tuple: the derivative of the output by each input, in order.
 
     Examples
     --------
@@ -136,6 +136,13 @@ class Value:
         ----------
         gates : how many gates pass their gradient on, to watch it flow; all by default. What
             it has not reached keeps None.
+
+        Raises
+        ------
+        TypeError
+            If a gate does not give a tuple of one slope for each input.
+        ValueError
+            If a gate has no finite value or slope there.
         """
         self.forward()
         nodes = topological(self)
@@ -149,7 +156,13 @@ class Value:
     def _pass_on(self, gate, grad):
         inputs = [parent.value for parent in self.parents]
         with _explained(gate.symbol, "slope", inputs):
-            slopes = [_finite(slope) for slope in gate.slopes(self.value, *inputs)]
+            slopes = gate.slopes(self.value, *inputs)
+            if not isinstance(slopes, tuple | list) or len(slopes) != len(inputs):
+                raise TypeError(
+                    f"the gate {gate.symbol} must give a tuple of {len(inputs)} slopes, one for "
+                    f"each input, got {slopes!r}."
+                )
+            slopes = tuple(map(_finite, slopes))
         self.passed = tuple(grad * slope for slope in slopes)
         for parent, gradient in zip(self.parents, self.passed, strict=True):
             parent.grad = gradient if parent.grad is None else parent.grad + gradient

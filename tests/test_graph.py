@@ -239,6 +239,13 @@ def test_a_gate_of_your_own():
     assert (f.value, a.grad, b.grad) == (5, 0.6, 0.8)
 
 
+@pytest.mark.parametrize("slopes", [3.0, (1.0,), (1.0, 2.0, 3.0)], ids=["number", "one", "three"])
+def test_a_gate_gives_a_slope_for_each_input(slopes):
+    mine = Gate("mine", lambda a, b: a + b, lambda out, a, b: slopes)
+    with pytest.raises(TypeError, match=r"mine must give a tuple of 2 slopes, .*, got [\(3]"):
+        mine(1, 2).backward()
+
+
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
