@@ -281,8 +281,8 @@ class Whiten:
         original. Without it the output is (N, 1, 1, K).
 
     Source: the lecture, "Preprocessing data"; Bell & Sejnowski 1997, "The 'independent
-    components' of natural scenes are edge filters"; Krizhevsky 2009, "Learning Multiple Layers
-    of Features from Tiny Images", appendix A.
+    components' of natural scenes are edge filters"; Kessy et al. 2018, "Optimal Whitening and
+    Decorrelation", for nearest.
 
     Examples
     --------
