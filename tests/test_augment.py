@@ -245,5 +245,5 @@ def test_color_jitter_says_what_is_wrong():
         ColorJitter.fit(PHOTO[None], std=-0.1)
     with pytest.raises(ShapeError, match=r"no pixels"):
         ColorJitter.fit(PHOTO[None][:0])
-    with pytest.raises(ShapeError, match=r"have 3 channels, as what was.*\(1, 24, 20, 1\)"):
+    with pytest.raises(ShapeError, match=r"have 3 channels, as those that were.*\(1, 24, 20, 1\)"):
         ColorJitter.fit(PHOTO[None])(PHOTO[None, ..., :1], rng=RNG(0))

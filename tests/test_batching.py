@@ -156,13 +156,14 @@ def test_images_in_files_are_read_in_the_background():
     assert threading.main_thread() not in readers
 
 
-def test_at_most_so_many_are_prepared_ahead_and_by_one_thread():
+@pytest.mark.parametrize("ahead", [1, 3])
+def test_at_most_so_many_are_prepared_ahead_and_by_one_thread(ahead):
     prepare = Watched()
-    left = batches(numbered(40), 4, RNG(0), prepare=prepare, ahead=3)
+    left = batches(numbered(40), 4, RNG(0), prepare=prepare, ahead=ahead)
     assert prepare.begun == 0, "nothing happens before it is asked for"
     for taken in range(1, 11):
         next(left)
-        expected = min(taken + 3, 10)
+        expected = min(taken + ahead, 10)
         assert prepare.begun <= expected
         # With time they are all there, and not one more.
         deadline = time.monotonic() + 30

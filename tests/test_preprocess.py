@@ -241,7 +241,7 @@ def test_every_one_says_what_is_wrong_with_images(kind):
         preprocess(images.astype(np.float32))
     with pytest.raises(TypeError, match=r"got float32"):
         kind.fit(images.astype(np.float32))
-    with pytest.raises(ShapeError, match=r"must (have 3 channels|be 4×5×3), as what was measured"):
+    with pytest.raises(ShapeError, match=r"must (have 3 channels|be 4×5×3), as those that were"):
         preprocess(images[..., :1])
     with pytest.raises(ShapeError, match=r"4 axes \(N, H, W, C\), got 3"):
         preprocess(images[0])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnlab.data.preprocess import expect_pixels, principal
+from cnnlab.data.preprocess import expect_measured, expect_pixels, principal
 from cnnlab.shapes import (
     ShapeError,
     expect_generator,
@@ -334,13 +334,9 @@ class ColorJitter:
         """Images in another light: (N, H, W, C) uint8 in and out, cut off at 0 and 255."""
         expect_pixels(images)
         expect_generator(rng)
-        N, _, _, C = images.shape
-        if len(self.directions) != C:
-            raise ShapeError(
-                f"images must have {len(self.directions)} channels, as what was measured, got "
-                f"shape {images.shape}."
-            )
-        color = rng.normal(0, self.std, (N, C)) @ self.directions
+        C = len(self.directions)
+        expect_measured("images", images, (C,))
+        color = rng.normal(0, self.std, (len(images), C)) @ self.directions
         # Whole numbers of two bytes hold −255 to 510, and are faster than floats.
         color = np.rint(color.clip(-255, 255)).astype(np.int16)
         return (images + color[:, None, None, :]).clip(0, 255).astype(np.uint8)

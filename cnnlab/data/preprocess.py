@@ -410,6 +410,25 @@ def expect_pixels(images) -> None:
         )
 
 
+def expect_measured(name: str, array, shape: tuple[int, ...]) -> None:
+    """Raise ShapeError unless the last axes have the sizes of what was measured.
+
+    Examples
+    --------
+    >>> expect_measured("images", np.zeros((2, 28, 28, 1)), (3,))
+    Traceback (most recent call last):
+        ...
+    cnnlab.shapes.ShapeError: images must have 3 channels, as those that were measured, got shape
+    (2, 28, 28, 1).
+    """
+    if array.shape[-len(shape) :] != shape:
+        size = "×".join(map(str, shape))
+        needed = f"have {size} channels" if len(shape) == 1 else f"be {size}"
+        raise ShapeError(
+            f"{name} must {needed}, as those that were measured, got shape {array.shape}."
+        )
+
+
 def _parts(images) -> Iterator[np.ndarray]:
     """The images, about four million numbers at a time."""
     step = max(1, 2**22 // max(1, math.prod(np.shape(images)[1:])))
@@ -425,7 +444,7 @@ def _centered(images, mean):
     """Images minus a mean, of each channel or of each pixel, in float32."""
     images = np.asarray(images)
     expect_pixels(images)
-    _expect_measured("images", images, mean.shape)
+    expect_measured("images", images, mean.shape)
     out = images.astype(np.float32)
     out -= mean.astype(np.float32)
     return out
@@ -435,17 +454,8 @@ def _numbers(x, shape):
     """What a network reads, in float32, once it has the shape in which it was made."""
     expect_rank("x", x, "N H W C")
     expect_floats("x", x)
-    _expect_measured("x", x, shape)
+    expect_measured("x", x, shape)
     return x.astype(np.float32, copy=False)
-
-
-def _expect_measured(name, array, shape):
-    if array.shape[-len(shape) :] != shape:
-        needed = f"{shape[0]} channels" if len(shape) == 1 else "×".join(map(str, shape))
-        verb = "have" if len(shape) == 1 else "be"
-        raise ShapeError(
-            f"{name} must {verb} {needed}, as what was measured, got shape {array.shape}."
-        )
 
 
 def _flat(x):
