@@ -127,6 +127,7 @@ def test_a_window_as_large_as_the_image_is_the_image():
     images = np.stack([PHOTO] * 3)
     np.testing.assert_array_equal(random_crop(images, size=(24, 20), rng=RNG(0)), images)
     np.testing.assert_array_equal(center_crop(images, size=(24, 20)), images)
+    assert not np.shares_memory(center_crop(images, size=(24, 20)), images)
 
 
 def test_center_crop_leaves_equal_borders():
