@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
 
 from cnnlab import graph, viz
 from cnnlab.shapes import ShapeError, receptive_field
@@ -14,7 +15,7 @@ mpl.use("agg")
 @pytest.fixture(autouse=True)
 def _close_figures():
     yield
-    viz.plt.close("all")
+    plt.close("all")
 
 
 HISTORY = SimpleNamespace(
@@ -87,7 +88,7 @@ def test_confusion_counts_can_be_read_on_every_shade():
     matrix = np.zeros((len(counts), len(counts)), int)
     matrix[:, :2] = counts
     ax = viz.plot_confusion(matrix, [str(i) for i in range(len(counts))])
-    shades = viz.plt.get_cmap("Blues")
+    shades = plt.get_cmap("Blues")
     for text in ax.texts:
         column, row = text.get_position()
         if matrix[row, column]:
@@ -171,7 +172,7 @@ def test_tower_stands_on_the_receptive_field(layers):
 def test_shown_pictures_carry_their_words(capsys):
     viz.show(viz.row(2), alt='Two "empty" frames.')
     assert capsys.readouterr().out == '[picture: Two "empty" frames.]\n'
-    assert not viz.plt.get_fignums()
+    assert not plt.get_fignums()
     page = viz.Picture(b"<svg/>", 'Two "empty" frames.', "A caption.")._repr_html_()
     assert 'alt="Two &quot;empty&quot; frames."' in page
     assert re.search(r'src="data:image/svg\+xml;base64,[A-Za-z0-9+/=]+"', page)
