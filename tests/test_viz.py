@@ -12,12 +12,6 @@ from cnnlab.shapes import ShapeError, receptive_field
 mpl.use("agg")
 
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
 HISTORY = SimpleNamespace(
     train_loss=[2.0, 1.0, 0.5],
     train_accuracy=[0.2, 0.6, 0.8],

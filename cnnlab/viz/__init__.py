@@ -7,7 +7,14 @@ from cnnlab.viz.diagrams import (
     sliding_window,
     who_sees_whom,
 )
-from cnnlab.viz.images import grids, image, images, number, numbers, outline
+from cnnlab.viz.images import gallery, grids, image, images, number, numbers, outline
+from cnnlab.viz.networks import (
+    plot_feature_maps,
+    plot_filters,
+    plot_mistakes,
+    plot_occlusion,
+    plot_saliency,
+)
 from cnnlab.viz.style import (
     BLUE,
     FAINT,
@@ -19,6 +26,7 @@ from cnnlab.viz.style import (
     SIGNED,
     VERMILLION,
     Picture,
+    grid,
     row,
     show,
     svg,
@@ -39,6 +47,8 @@ __all__ = [
     "Picture",
     "computational_graph",
     "convolution_step",
+    "gallery",
+    "grid",
     "grids",
     "image",
     "images",
@@ -46,7 +56,12 @@ __all__ = [
     "numbers",
     "outline",
     "plot_confusion",
+    "plot_feature_maps",
+    "plot_filters",
     "plot_history",
+    "plot_mistakes",
+    "plot_occlusion",
+    "plot_saliency",
     "receptive_field_tower",
     "row",
     "show",

@@ -1,10 +1,14 @@
 """Arrays as pictures, and as grids of their numbers."""
 
+import math
+
 import numpy as np
+from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
+from cnnlab.shapes import ShapeError
 from cnnlab.viz.style import PAPER, SIGNED, VERMILLION, grid_limits, ink_on, new_axes, row
 
 
@@ -79,6 +83,82 @@ def images(pictures: dict, *, signed=(), height: float | None = None) -> list[Ax
     for ax, (title, array) in zip(axes, pictures.items(), strict=True):
         image(array, ax, title=title, signed=signed is True or (signed and title in signed))
     return axes
+
+
+def gallery(
+    pictures,
+    ax: Axes | None = None,
+    *,
+    columns: int | None = None,
+    signed: bool = False,
+    together: bool = False,
+) -> Axes:
+    """Show many small arrays in rows and columns, each in the full range of shades.
+
+    Parameters
+    ----------
+    pictures : (N, H, W) or (N, H, W, 1) numbers, or (N, H, W, 3) color.
+    ax : where to draw; a new figure by default.
+    columns : how many side by side; by default about as many as there are rows.
+    signed : blue for negative, white for 0, orange for positive, equally far both ways.
+    together : all in the range of all, so that their strengths can be compared.
+
+    Raises
+    ------
+    ShapeError
+        If pictures is not a batch of images.
+
+    Examples
+    --------
+    >>> ax = gallery(np.random.default_rng(0).normal(size=(6, 5, 5)), signed=True)
+    >>> ax.images[0].get_array().shape
+    (13, 25)
+    """
+    pictures = np.asarray(pictures, dtype=float)
+    if pictures.ndim == 3:
+        pictures = pictures[..., None]
+    if pictures.ndim != 4 or pictures.shape[3] not in (1, 3) or pictures.size == 0:
+        raise ShapeError(
+            f"pictures must be a batch of images, (N, H, W), (N, H, W, 1) or (N, H, W, 3), got "
+            f"shape {pictures.shape}."
+        )
+    N, H, W, C = pictures.shape
+    columns = columns or 2 ** math.ceil(math.log2(N) / 2)
+    rows, gap = math.ceil(N / columns), max(1, max(H, W) // 16)
+    # What lies between the pictures is not a number, until it gets a color of its own.
+    wall = np.full((rows, gap + H, columns, gap + W, C), np.nan)
+    wall[np.arange(N) // columns, gap:, np.arange(N) % columns, gap:] = _full_range(
+        pictures, signed, None if together else (1, 2, 3)
+    )
+    wall = wall.reshape(rows * (gap + H), columns * (gap + W), C)
+    wall = np.pad(wall, ((0, gap), (0, gap), (0, 0)), constant_values=np.nan)
+    # Small filters stay large enough to be seen, large maps side by side fit the page.
+    cell = min(max(0.5, 0.03 * max(H, W)), 7.6 / columns)
+    ax = new_axes(ax, cell * columns, cell * columns * wall.shape[0] / wall.shape[1])
+    # Sharp squares, but where there are too many of them, as they are: it takes fewer bytes.
+    smoothing = "nearest" if wall.shape[1] <= 400 else "none"
+    if C == 3:
+        ax.imshow(np.nan_to_num(wall, nan=1), interpolation=smoothing)
+    elif signed:
+        colors = SIGNED.with_extremes(bad="#DDDDDD")  # not white, as the number 0 is
+        ax.imshow(wall[..., 0], cmap=colors, vmin=-1, vmax=1, interpolation=smoothing)
+    else:
+        colors = plt.get_cmap("gray").with_extremes(bad=PAPER)
+        ax.imshow(wall[..., 0], cmap=colors, vmin=0, vmax=1, interpolation=smoothing)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def _full_range(pictures, signed, axes):
+    """From 0 to 1, or signed from −1 to 1 with 0 where it was; what is constant becomes 0."""
+    if signed:
+        low, span = 0, np.abs(pictures).max(axis=axes, keepdims=True)
+    else:
+        low = pictures.min(axis=axes, keepdims=True)
+        span = pictures.max(axis=axes, keepdims=True) - low
+    return (pictures - low) / np.where(span > 0, span, 1)
 
 
 def numbers(values, ax: Axes | None = None, *, title: str = "", shade: str = "signed") -> Axes:

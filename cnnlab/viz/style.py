@@ -182,6 +182,25 @@ def row(count: int, *, width: float = 7.6, height: float = 2.6, ratios=None) -> 
     return list(figure.subplots(1, count, width_ratios=ratios, squeeze=False)[0])
 
 
+def grid(count: int, columns: int, *, width: float = 7.6) -> list[Axes]:
+    """Empty Axes in rows of a few, for pictures with a line or two of text each.
+
+    Parameters
+    ----------
+    count : how many.
+    columns : how many side by side.
+    width : inches, of all of them together.
+
+    Examples
+    --------
+    >>> len(grid(7, 5))
+    7
+    """
+    rows, side = -(-count // columns), width / columns
+    figure = plt.figure(figsize=(width, rows * (side + 0.3)), layout="constrained")
+    return [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
+
+
 def new_axes(ax, width, height):
     """The given Axes, or one on a new figure of this size in inches."""
     return plt.subplots(figsize=(width, height), layout="constrained")[1] if ax is None else ax
