@@ -61,7 +61,7 @@ NETWORKS = {
     "conv-groups": (lambda: [Conv(6, 3, groups=2)], VOLUME),
     "local": (lambda: [LocallyConnected(3, (2, 3), stride=(2, 1), pad=(1, 0))], VOLUME),
     "tiled": (lambda: [TiledConv(3, (3, 2), tile=(2, 3), pad=(1, 0))], VOLUME),
-    "tiled-stride": (lambda: [TiledConv(3, 2, tile=(2, 4), stride=(2, 1), pad=1)], VOLUME),
+    "tiled-stride": (lambda: [TiledConv(3, 2, tile=(3, 4), stride=(2, 1), pad=1)], VOLUME),
     "tiled-evenly": (lambda: [TiledConv(5, 1, tile=3)], VOLUME),
     "max-pool": (lambda: [MaxPool(3)], VOLUME),
     "max-pool-overlapping": (lambda: [MaxPool((2, 3), stride=(4, 2))], VOLUME),

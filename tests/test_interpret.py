@@ -251,8 +251,9 @@ def test_the_worst_mistake_is_the_most_confident_one():
 
 
 def test_among_equal_mistakes_the_first_comes_first():
-    probabilities = np.tile([0.75, 0.25], (50, 1))
-    assert worst_mistakes(probabilities, np.ones(50, int), k=4).tolist() == [0, 1, 2, 3]
+    probabilities = np.tile([[0.6, 0.4], [0.75, 0.25]], (100, 1))
+    found = worst_mistakes(probabilities, np.ones(200, int), k=200)
+    assert found.tolist() == [*range(1, 200, 2), *range(0, 200, 2)]
 
 
 def test_a_network_without_mistakes_has_no_worst_one():

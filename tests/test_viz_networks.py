@@ -87,6 +87,12 @@ def test_deeper_filters_have_a_row_each_and_a_picture_for_each_channel():
         np.testing.assert_allclose(drawn[3 * k + 1 : 3 * k + 3, 3 * c + 1 : 3 * c + 3], expected)
 
 
+def test_of_many_filters_and_channels_the_first_are_drawn():
+    ax = viz.plot_filters(RNG.normal(size=(2, 2, 4, 6)), most=3)
+    assert (ax.get_ylabel(), ax.get_xlabel()) == ("filters 0 to 2 of 6", "channels 0 to 2 of 4")
+    assert wall(ax).shape == (3 * 3 + 1, 3 * 3 + 1)
+
+
 def test_feature_maps_are_gray_unless_something_is_negative():
     maps = np.arange(8.0).reshape(2, 2, 2)
     ax = viz.plot_feature_maps(maps)

@@ -55,8 +55,8 @@ def to_onnx(
 
     It reads and writes channels first, as programs outside expect: "input" is (N, C, H, W),
     images.transpose(0, 3, 1, 2), for any number N of images, and so is "output" where it is a
-    volume; scores are (N, C). All numbers are float32. Weights have the names and the layout
-    of `save_weights`.
+    volume; scores are (N, C). All numbers are float32. Weights have the names of
+    `save_weights`, and its layout wherever the operator takes it.
 
     What is written are the layers, not the functions they run on: a network with operations
     of your own (`ops=`) is exported as if it ran on ours.
@@ -118,11 +118,10 @@ def to_onnx(
         producer_version=__version__,
     )
     if class_names:
-        names = json.dumps(list(class_names), ensure_ascii=False)
-        helper.set_model_props(proto, {"class_names": names})
+        helper.set_model_props(proto, {"class_names": json.dumps(list(class_names))})
     if path is not None:
         with write_whole(path) as file:
-            file.write(proto.SerializeToString(deterministic=True))
+            file.write(proto.SerializeToString())
     return proto
 
 
