@@ -2,9 +2,11 @@
 
 import html
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -100,6 +102,13 @@ class Sequential:
         TypeError
             If x holds whole numbers, as images do before they are preprocessed.
         """
+        x = self.as_inputs(x)
+        for layer in self.layers:
+            x = layer.forward(x, training=training)
+        return x
+
+    def as_inputs(self, x: np.ndarray) -> np.ndarray:
+        """The batch in the network's dtype, once it is seen to be one; raises as `forward` does."""
         x = np.asarray(x)
         if x.shape[1:] != self.input_shape:
             raise ShapeError(
@@ -111,10 +120,7 @@ class Sequential:
                 f"x must hold floating-point numbers, got {x.dtype}: preprocess the images "
                 f"first, for example with data.Standardize."
             )
-        x = x.astype(self.dtype, copy=False)
-        for layer in self.layers:
-            x = layer.forward(x, training=training)
-        return x
+        return x.astype(self.dtype, copy=False)
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """The gradient of the inputs, (N, …), from that of the scores, (N, C).
@@ -219,14 +225,8 @@ class Sequential:
         ----------
         path : of the file, such as "model.npz"; the folder must exist.
         """
-        path = Path(path)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-        try:
-            with unfinished.open("wb") as file:
-                np.savez(file, allow_pickle=False, **self._arrays())
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with write_whole(path) as file:
+            np.savez(file, allow_pickle=False, **self._arrays())
 
     def load(self, path: str | os.PathLike) -> None:
         """Read what `save` wrote for a network of the same layers.
@@ -244,11 +244,7 @@ class Sequential:
             message says which differ. The network is then as it was before.
         """
         found, own = _read_arrays(Path(path)), self._arrays()
-        if differences := _differences(own, found):
-            raise ModelFileError(
-                f"{path} must hold the parameters of this network; they differ in "
-                f"{'; '.join(differences)}."
-            )
+        expect_same_arrays(path, own, found)
         for name, array in own.items():
             array[...] = found[name]
 
@@ -394,6 +390,19 @@ def _html_row(tag, cells):
     )
 
 
+@contextmanager
+def write_whole(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    """A file to write that appears complete or not at all; until then the old one stays."""
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
 def _read_arrays(path):
     """All arrays of an .npz file, or a ModelFileError in place of NumPy's many."""
     try:
@@ -407,6 +416,15 @@ def _read_arrays(path):
         raise ModelFileError(
             f"{path} must be an .npz file written by save, complete and undamaged."
         ) from error
+
+
+def expect_same_arrays(path, own: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> None:
+    """Raise ModelFileError unless a file holds arrays of our names, shapes and dtypes."""
+    if differences := _differences(own, found):
+        raise ModelFileError(
+            f"{path} must hold the parameters of this network; they differ in "
+            f"{'; '.join(differences)}."
+        )
 
 
 def _differences(own, found):

@@ -15,8 +15,8 @@ FLOORS = [
     {"ops", "graph"},
     {"gradcheck", "layers"},
     {"model", "optim", "data"},
-    {"zoo", "train"},
-    {"viz", "widgets", "student"},
+    {"zoo", "train", "interpret"},
+    {"viz", "widgets", "student", "export"},
     {"check", "grading", "cli", "pytest_plugin", "__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
