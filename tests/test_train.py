@@ -230,7 +230,7 @@ def test_errors_say_what_was_expected(call, words):
 # When it goes wrong
 
 
-@pytest.mark.parametrize("model", sorted(zoo.MODELS))
+@pytest.mark.parametrize("model", ["convnet", "linear"])
 def test_a_loss_that_is_no_number_is_explained(model):
     learner = trainer(model, learning_rate=1e38)
     before = weights(learner)
