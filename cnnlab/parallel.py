@@ -13,7 +13,6 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import (
     BrokenExecutor,
-    CancelledError,
     Executor,
     ProcessPoolExecutor,
     as_completed,
@@ -33,23 +32,21 @@ _THREADS = (
     "VECLIB_MAXIMUM_THREADS",
 )
 
+_DIED = (
+    "its worker died each time, most often for want of memory: try fewer workers. In a script, "
+    "what starts workers must stand under 'if __name__ == \"__main__\":'."
+)
+_GIVEN_UP = "its executor gave it up, as a cluster does whose scheduler is no longer there."
 
 # One start of a process at a time: each changes the environment and puts it back.
 _ENVIRONMENT = threading.Lock()
 
 
 class WorkerLost(RuntimeError):  # noqa: N818 - it tells what happened, as StopIteration does
-    """A worker died on a job, or on one beside it, each time it was tried."""
-
-    def __init__(self):
-        super().__init__(
-            "its worker died each time it was tried, most often for want of memory: try fewer "
-            "workers. In a script, what starts workers must stand under "
-            "'if __name__ == \"__main__\":'."
-        )
+    """A worker was lost with the job, or with one beside it, each time it was tried."""
 
 
-class JobsFailed(RuntimeError):  # noqa: N818 - it tells what happened, as StopIteration does
+class JobsFailed(RuntimeError):  # noqa: N818 - as above
     """Some jobs ended in an error; the others were finished first.
 
     Attributes
@@ -59,12 +56,26 @@ class JobsFailed(RuntimeError):  # noqa: N818 - it tells what happened, as StopI
     """
 
     def __init__(self, jobs: list, results: list, errors: dict[int, BaseException]):
-        words = "; ".join(
-            f"job {index}, {_short(jobs[index])}: {type(error).__name__}: {error}"
-            for index, error in sorted(errors.items())
-        )
-        super().__init__(f"{len(errors)} of {len(jobs)} jobs failed: {words}")
+        same: dict[str, list[str]] = {}
+        for index, error in sorted(errors.items()):
+            words = same.setdefault(f"{type(error).__name__}: {error}", [])
+            words.append(f"job {index} ({reprlib.repr(jobs[index])})")
+        words = [f"{', '.join(names)}: {error}" for error, names in same.items()]
+        super().__init__(f"{len(errors)} of {len(jobs)} jobs failed. {'; '.join(words)}")
         self.results, self.errors = results, errors
+
+
+class JobsInterrupted(KeyboardInterrupt):
+    """Ctrl-C ended the workers.
+
+    Attributes
+    ----------
+    results : one per job, in order; None where a job was not done.
+    """
+
+    def __init__(self, results: list, done: int):
+        super().__init__(f"{done} of {len(results)} jobs were done.")
+        self.results = results
 
 
 def run_all(
@@ -104,6 +115,8 @@ def run_all(
     ------
     JobsFailed
         If a job raised an error, or was lost with its workers. It has the results of the others.
+    JobsInterrupted
+        A KeyboardInterrupt that has the results of the jobs that were done.
     TypeError
         If a function or a job cannot be sent to another process.
     ValueError
@@ -124,38 +137,38 @@ def run_all(
     elif workers is not None:
         raise ValueError(f"workers must be None where an executor has its own, got {workers!r}.")
 
-    results, errors, left = {}, {}, dict(enumerate(jobs))
-    with bar(len(jobs), show=progress, unit="job") as shown:
-        for _ in range(retries + 1):
-            with _pool(workers) if executor is None else _lent(executor) as submit:
-                futures = {}
-                # A pool that breaks while it is filled: what it did not take is left.
-                with suppress(BrokenExecutor):
-                    for index, job in left.items():
-                        futures[submit(_call, function, job)] = index
-                for future in as_completed(futures):
-                    index, error = futures[future], _error(future)
-                    if isinstance(error, BrokenExecutor | CancelledError):
-                        continue
-                    if error is None:
-                        results[index] = future.result()
-                    else:
-                        errors[index] = error
-                    del left[index]
-                    shown.update()
-            if not left:
-                break
-    errors |= {index: WorkerLost() for index in left}
+    results: list[Any] = [None] * len(jobs)
+    errors: dict[int, BaseException] = {}
+    left = dict(enumerate(jobs))
+    try:
+        with bar(len(jobs), show=progress, unit="job") as shown:
+            for _ in range(retries + 1):
+                with _pool(workers) if executor is None else _lent(executor) as submit:
+                    for index, future in _finished(submit, function, left):
+                        error = future.exception()
+                        if error is None:
+                            results[index] = future.result()
+                        else:
+                            errors[index] = error
+                        del left[index]
+                        shown.update()
+                if not left:
+                    break
+    except KeyboardInterrupt:
+        done = len(jobs) - len(left) - len(errors)
+        raise JobsInterrupted(results, done) from None
+    errors |= {index: WorkerLost(_DIED if executor is None else _GIVEN_UP) for index in left}
     if errors:
-        raise JobsFailed(jobs, [results.get(i) for i in range(len(jobs))], errors)
-    return [results[index] for index in range(len(jobs))]
+        raise JobsFailed(jobs, results, errors) from errors[min(errors)]
+    return results
 
 
 @contextmanager
 def connect(address: str, *, timeout: float = 10.0) -> Iterator[Executor]:
     """An executor that sends jobs to a Dask cluster, for as long as the block lasts.
 
-    Dask decides which worker does what. It runs jobs again that were lost with a worker, up to
+    Dask decides which worker does what; its workers do whatever they are sent, so let only those
+    reach it whom you trust. It runs jobs again that were lost with a worker, up to
     three times, and lets each worker's matrix products use one thread. The workers need this
     library, in the same version, and whatever module the function stands in.
 
@@ -222,8 +235,16 @@ def _call(function, job):
         raise
 
 
-def _error(future):
-    return CancelledError() if future.cancelled() else future.exception()
+def _finished(submit, function, jobs):
+    """(position, future) of each job as it ends; not of those that were lost with a worker."""
+    futures = {}
+    # A pool may break while it is filled.
+    with suppress(BrokenExecutor):
+        for index, job in jobs.items():
+            futures[submit(_call, function, job)] = index
+    for future in as_completed(futures):
+        if not future.cancelled() and not isinstance(future.exception(), BrokenExecutor):
+            yield futures[future], future
 
 
 @contextmanager
@@ -330,12 +351,6 @@ def _expect_to_travel(function, jobs):
             ) from error
         if in_notebook and b"__main__" in sent:
             raise TypeError(
-                f"what the workers run must stand in a module, got {_short(function)} with job "
-                f"{index}, which need something that was defined here: put that into a file, such "
-                f"as mine.py, and import it."
+                f"what the workers run must stand in a module, got a function and job {index} that "
+                f"need something defined here: put it into a file, such as mine.py, and import it."
             )
-
-
-def _short(value):
-    """A few words for what may be a whole data set."""
-    return reprlib.repr(value)

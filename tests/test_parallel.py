@@ -1,5 +1,6 @@
 import contextlib
 import functools
+import itertools
 import multiprocessing
 import os
 import signal
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 
 from cnnlab import data, parallel, zoo
 from cnnlab.optim import SGD
-from cnnlab.parallel import JobsFailed, WorkerLost, connect, run_all
+from cnnlab.parallel import JobsFailed, JobsInterrupted, WorkerLost, connect, run_all
 from cnnlab.train import Trainer, TrainingDiverged
 
 ROOT = Path(__file__).parents[1]
@@ -174,7 +175,7 @@ def test_jobs_lost_with_a_worker_are_done_again(tmp_path):
 
 
 def test_a_job_that_always_kills_its_worker_does_not_go_on_for_ever():
-    words = r"1 of 3 jobs failed: job 2, 2: WorkerLost: .* died each time.*fewer workers"
+    words = r"1 of 3 jobs failed\. job 2 \(2\): WorkerLost: .* died each time.*fewer workers"
     with expect_no_processes_left(), pytest.raises(JobsFailed, match=words) as caught:
         run_all(die_always, range(3), workers=2)
     assert caught.value.results == [0, 1, None]
@@ -183,19 +184,20 @@ def test_a_job_that_always_kills_its_worker_does_not_go_on_for_ever():
 
 def test_an_error_names_its_job_and_keeps_the_results_of_the_others():
     words = (
-        r"^2 of 5 jobs failed: job 1, 1: ValueError: one is not liked; "
-        r"job 3, 3: RuntimeError: (.|\n)*TwoWordError: nor three"
+        r"^2 of 5 jobs failed\. job 1 \(1\): ValueError: one is not liked; "
+        r"job 3 \(3\): RuntimeError: (.|\n)*TwoWordError: nor three"
     )
     with pytest.raises(JobsFailed, match=words) as caught:
         run_all(fail, range(5), workers=1)
     assert caught.value.results == [0, None, 4, None, 16]
     assert isinstance(caught.value.errors[1], ValueError)
+    assert caught.value.__cause__ is caught.value.errors[1]
     assert "in fail" in str(caught.value.errors[1].__cause__), "where it happened"
 
 
 def test_a_training_that_diverged_comes_back_with_its_history():
     train = functools.partial(train_one, few_images(), learning_rate=1e38)
-    with pytest.raises(JobsFailed, match=r"job 0, 5: TrainingDiverged: .*ten times") as caught:
+    with pytest.raises(JobsFailed, match=r"job 0 \(5\): TrainingDiverged: .*ten times") as caught:
         run_all(train, [5], workers=1)
     error = caught.value.errors[0]
     assert isinstance(error, TrainingDiverged)
@@ -232,17 +234,18 @@ def test_ctrl_c_ends_the_workers_at_once(tmp_path, to):
 
         def wait(number):
             Path(f"{number}.started").touch()
-            time.sleep(600)
+            time.sleep(600 if number else 0)
 
         if __name__ == "__main__":
             run_all(wait, range(6), workers=2)
         """,
     )
     with running:
-        wait_for(lambda: len(list(tmp_path.glob("*.started"))) == 2)
+        wait_for(lambda: len(list(tmp_path.glob("*.started"))) == 3)
+        time.sleep(0.5)  # until the result of the first has arrived
         (os.kill if to == "parent" else os.killpg)(running.pid, signal.SIGINT)
         _, errors = running.communicate(timeout=60)
-    assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert errors.rstrip().endswith("JobsInterrupted: 1 of 6 jobs were done.")
     assert errors.count("Traceback") == 1, "the workers are silent"
     wait_for(lambda: group_is_gone(running.pid))
 
@@ -273,7 +276,7 @@ def test_a_function_of_a_notebook_is_refused_before_anything_starts(monkeypatch)
     notebook = type(sys)("__main__")
     exec("def mine(number): return number", notebook.__dict__)
     monkeypatch.setitem(sys.modules, "__main__", notebook)
-    with pytest.raises(TypeError, match=r"stand in a module, got functools.*job 0.*mine\.py"):
+    with pytest.raises(TypeError, match=r"stand in a module, got a function and job 0 .*mine\.py"):
         run_all(functools.partial(fail, notebook.mine), [1])
 
 
@@ -311,32 +314,43 @@ def test_results_come_in_the_order_of_the_jobs():
         assert run_all(square, [3], executor=executor) == [9], "it stays open"
 
 
-def test_after_ctrl_c_a_lent_executor_has_nothing_left_to_do(monkeypatch):
-    done = []
+def test_ctrl_c_keeps_what_was_done_and_leaves_a_lent_executor_nothing_to_do(monkeypatch):
+    begun = []
+
+    def work(number):
+        begun.append(number)
+        time.sleep(0.1)
+        return square(number)
 
     def interrupted(futures):
+        yield from itertools.islice(as_completed(futures), 1)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(parallel, "as_completed", interrupted)
-    with ThreadPoolExecutor(1) as executor, pytest.raises(KeyboardInterrupt):
-        run_all(lambda job: time.sleep(0.2) or done.append(job), range(5), executor=executor)
-    assert len(done) <= 1
+    with (
+        ThreadPoolExecutor(1) as executor,
+        pytest.raises(JobsInterrupted, match=r"1 of 9 jobs were done") as caught,
+    ):
+        run_all(work, range(2, 11), executor=executor)
+    assert caught.value.results == [4, *[None] * 8]
+    assert isinstance(caught.value, KeyboardInterrupt)
+    assert len(begun) <= 3, "the others are never begun"
 
 
 def test_what_a_lent_executor_gives_up_is_lost():
     class GivesUp(Executor):
         def submit(self, function, *args):
-            future = super_submit(function, *args)
-            if args[-1] == 1:
+            future = threads.submit(function, *args)
+            if args[-1] > 1:
                 future.cancel()
             return future
 
+    words = r"2 of 3 jobs failed\. job 1 \(2\), job 2 \(3\): WorkerLost: its executor gave it up"
     with ThreadPoolExecutor(1) as threads:
-        super_submit = threads.submit
         threads.submit(time.sleep, 0.3)
-        with pytest.raises(JobsFailed, match=r"1 of 2 jobs failed: job 1, 1: WorkerLost") as caught:
-            run_all(square, [2, 1], executor=GivesUp())
-    assert caught.value.results == [4, None]
+        with pytest.raises(JobsFailed, match=words) as caught:
+            run_all(square, [1, 2, 3], executor=GivesUp())
+    assert caught.value.results == [1, None, None]
 
 
 @pytest.mark.parametrize(("progress", "shown"), [(True, True), (False, False), (None, False)])
@@ -371,7 +385,7 @@ def test_a_cluster_of_which_a_worker_is_killed_gives_the_same_weights(cluster, t
 
 def test_errors_and_threads_on_a_cluster(cluster):
     with connect(cluster.scheduler_address) as executor:
-        with pytest.raises(JobsFailed, match="job 1, 1: ValueError: one is not") as caught:
+        with pytest.raises(JobsFailed, match=r"job 1 \(1\): ValueError: one is not") as caught:
             run_all(fail, range(3), executor=executor)
         assert caught.value.results == [0, None, 4]
         ((process, threads, _),) = run_all(threads_and_interrupts, [0], executor=executor)

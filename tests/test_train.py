@@ -1,5 +1,6 @@
 import json
 import math
+import pickle
 from functools import partial
 
 import numpy as np
@@ -246,6 +247,14 @@ def test_a_loss_that_is_no_number_is_explained(model):
     assert len(history.step_losses) < 4, "it is noticed at once"
     assert not math.isfinite(history.step_losses[-1])
     expect_same(weights(learner), before)
+
+
+def test_a_divergence_can_come_back_from_another_process():
+    with pytest.raises(TrainingDiverged) as caught:
+        trainer(learning_rate=1e38).fit(FEW, epochs=1)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert str(again) == str(caught.value)
+    assert again.history == caught.value.history
 
 
 def test_after_a_divergence_a_smaller_rate_works():
