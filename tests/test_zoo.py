@@ -70,6 +70,22 @@ def test_every_network_runs_on_the_operations_it_is_given(name):
         model.forward(np.zeros((1, 28, 28, 1)))
 
 
+def test_a_full_alexnet_takes_its_operations_its_dtype_and_its_weights_as_told():
+    calls = []
+
+    def mine(*args, **options):
+        calls.append(options)
+        return reference.conv.forward(*args, **options)
+
+    table = replace(reference, conv=Op(mine, reference.conv.backward))
+    size = (67, 67, 3)
+    model = full_alexnet(input_shape=size, n_classes=3, dtype=np.float64, ops=table)
+    assert model.forward(np.ones((1, *size))).dtype == np.float64
+    assert len(calls) == 5
+    *hidden, _, _ = model.parameters().values()
+    assert not any(array.any() for array in hidden), "zeros, as init says"
+
+
 def test_options_of_a_network_are_passed_on():
     rng = np.random.default_rng(0)
     model = zoo.build("alexnet_small", (28, 28, 1), 10, rng=rng, width=2, dropout=0.25)
