@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +58,11 @@ def threads_and_interrupts(_):
     """What a worker finds: its process, BLAS's variables when NumPy was loaded, Ctrl-C."""
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     return os.getpid(), {name: os.environ.get(name) for name in THREADS}, ignored
+
+
+def count(path, _):
+    with path.open("a") as file:
+        file.write("once\n")
 
 
 def die_once(marker, number):
@@ -353,6 +358,21 @@ def test_what_a_lent_executor_gives_up_is_lost():
     assert caught.value.results == [1, None, None]
 
 
+def test_what_a_broken_executor_does_not_take_is_lost_and_the_rest_is_kept():
+    class Breaks(Executor):
+        def submit(self, function, *args):
+            if args[-1] > 1:
+                raise BrokenExecutor("no more")
+            return threads.submit(function, *args)
+
+    with (
+        ThreadPoolExecutor(1) as threads,
+        pytest.raises(JobsFailed, match=r"1 of 2 jobs failed\. job 1 \(5\): WorkerLost") as caught,
+    ):
+        run_all(square, [1, 5], executor=Breaks())
+    assert caught.value.results == [1, None]
+
+
 @pytest.mark.parametrize(("progress", "shown"), [(True, True), (False, False), (None, False)])
 def test_progress_is_shown_when_told(progress, shown, capsys):
     with ThreadPoolExecutor(1) as executor:
@@ -391,6 +411,12 @@ def test_errors_and_threads_on_a_cluster(cluster):
         ((process, threads, _),) = run_all(threads_and_interrupts, [0], executor=executor)
     assert process != os.getpid()
     assert threads["OPENBLAS_NUM_THREADS"] == threads["OMP_NUM_THREADS"] == "1"
+
+
+def test_jobs_that_look_alike_are_each_done_on_a_cluster(cluster, tmp_path):
+    with connect(cluster.scheduler_address) as executor:
+        run_all(functools.partial(count, tmp_path / "times"), [7, 7], executor=executor)
+    assert (tmp_path / "times").read_text() == "once\n" * 2
 
 
 def test_a_cluster_that_is_not_there_is_said():
