@@ -1,8 +1,7 @@
 """A network: layers in sequence, from an image to one score per class."""
 
-import html
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 from cnnlab.layers import Layer, Loss, Shape, SoftmaxLoss
 from cnnlab.ops import Ops, reference
 from cnnlab.shapes import ShapeError, expect_whole, memory
+from cnnlab.table import Table
 
 
 class ModelFileError(ValueError):
@@ -218,14 +218,7 @@ class Sequential:
         ----------
         path : of the file, such as "model.npz"; the folder must exist.
         """
-        path = Path(path)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-        try:
-            with unfinished.open("wb") as file:
-                np.savez(file, allow_pickle=False, **self._arrays())
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        write_arrays(path, self._arrays())
 
     def load(self, path: str | os.PathLike) -> None:
         """Read what `save` wrote for a network of the same layers.
@@ -242,8 +235,8 @@ class Sequential:
             If the file is damaged, is of another kind, or holds other parameters; the
             message says which differ. The network is then as it was before.
         """
-        found, own = _read_arrays(Path(path)), self._arrays()
-        if differences := _differences(own, found):
+        found, own = read_arrays(path), self._arrays()
+        if differences := array_differences(own, found):
             raise ModelFileError(
                 f"{path} must hold the parameters of this network; they differ in "
                 f"{'; '.join(differences)}."
@@ -303,13 +296,15 @@ class SummaryRow:
 
 
 @dataclass(frozen=True)
-class Summary:
+class Summary(Table):
     """What `Sequential.summary` found: rows to compute with, and a table to read.
 
     Memory is that of the activations of one image, 1 KB being 1,000 bytes.
     """
 
     rows: tuple[SummaryRow, ...]
+    # The number of a layer stands as words do, below one another from the left.
+    sides = "<<<>>"
 
     @property
     def parameters(self) -> int:
@@ -321,30 +316,8 @@ class Summary:
         """Bytes that all activations of one image take."""
         return sum(row.memory for row in self.rows)
 
-    def __str__(self) -> str:
-        table = self._table()
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        # Words to the left, numbers to the right.
-        align = ("<", "<", "<", ">", ">")
-        return "\n".join(
-            "  ".join(
-                f"{cell:{side}{width}}"
-                for cell, side, width in zip(line, align, widths, strict=True)
-            ).rstrip()
-            for line in table
-        )
-
-    def _repr_html_(self) -> str:
-        head, *body = self._table()
-        return (
-            "<table><thead>"
-            + _html_row("th", head)
-            + "</thead><tbody>"
-            + "".join(_html_row("td", line) for line in body)
-            + "</tbody></table>"
-        )
-
-    def _table(self):
+    def table(self) -> list[tuple[str, ...]]:
+        """One row per layer, the input before them and the total below."""
         body = [
             (
                 str(index - 1) if index else "",
@@ -380,20 +353,24 @@ def _bytes(count):
     return f"{count} B"
 
 
-def _html_row(tag, cells):
-    sides = ("right", "left", "left", "right", "right")
-    return (
-        "<tr>"
-        + "".join(
-            f'<{tag} style="text-align: {side}">{html.escape(cell)}</{tag}>'
-            for cell, side in zip(cells, sides, strict=True)
-        )
-        + "</tr>"
-    )
+def write_arrays(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays to an .npz file, without pickle; complete or not at all."""
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+            # On the disk before it takes the old one's place: the power may fail as well.
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
-def _read_arrays(path):
+def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """All arrays of an .npz file, or a ModelFileError in place of NumPy's many."""
+    path = Path(path)
     try:
         # Opened here: np.load leaves a damaged file open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -407,7 +384,7 @@ def _read_arrays(path):
         ) from error
 
 
-def _differences(own, found):
+def array_differences(own: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> list[str]:
     """What does not match between two groups of named arrays, in words."""
     words = [f"{name}: missing in the file" for name in own if name not in found]
     words += [f"{name}: not in the network" for name in found if name not in own]
