@@ -380,3 +380,12 @@ def _expect_share(name, value):
     expect_number(name, value)
     if not 0 < value < 1:
         raise ValueError(f"{name} must be more than 0 and less than 1, got {value!r}.")
+
+
+# By name, with the usual numbers.
+SCHEDULES: dict[str, Schedule | None] = {
+    "constant": None,
+    "cosine": cosine,
+    "plateau": Plateau(),
+    "steps": Steps(),
+}

@@ -103,13 +103,14 @@ def build(
     rng: np.random.Generator,
     dtype=np.float32,
     ops: Ops = reference,
+    **options,
 ) -> Sequential:
     """The network of this name, for images of this shape.
 
     Parameters
     ----------
     name : one of `MODELS`.
-    input_shape, n_classes, rng, dtype, ops : as the network's own function takes them.
+    input_shape, n_classes, rng, dtype, ops, options : as the network's own function takes them.
 
     Raises
     ------
@@ -123,4 +124,4 @@ def build(
     """
     if name not in MODELS:
         raise UnknownModelError(f"name must be one of {', '.join(sorted(MODELS))}, got {name!r}.")
-    return MODELS[name](input_shape, n_classes, rng=rng, dtype=dtype, ops=ops)
+    return MODELS[name](input_shape, n_classes, rng=rng, dtype=dtype, ops=ops, **options)

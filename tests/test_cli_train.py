@@ -31,7 +31,7 @@ def test_training_writes_pictures_weights_and_numbers(tmp_path):
     assert done.exit_code == 0, done.output
     out = tmp_path / "run"
     assert {path.name for path in out.iterdir()} == {
-        *("curve.png", "confusion.png", "model.npz", "result.json")
+        *("curve.png", "confusion.png", "model.npz", "result.json", "checkpoint.npz")
     }
     for picture in ("curve.png", "confusion.png"):
         content = (out / picture).read_bytes()
@@ -131,7 +131,7 @@ def test_ctrl_c_writes_what_there_is(tmp_path, monkeypatch):
     assert done.exit_code == 130
     line = json.loads(done.stdout)
     assert (line["stopped"], line["epochs_trained"]) == ("interrupted", 1)
-    assert len(list((tmp_path / "run").iterdir())) == 4
+    assert len(list((tmp_path / "run").iterdir())) == 5
 
 
 def test_ctrl_c_in_the_first_epoch_writes_what_there_is(tmp_path, monkeypatch):

@@ -194,13 +194,13 @@ def test_augmentations_of_the_library_can_be_passed_as_they_are():
 
 def test_the_schedule_sets_the_learning_rate_of_each_step(monkeypatch):
     progress, rates = [], []
-    learner = trainer(learning_rate=0.5, schedule=lambda p: progress.append(p) or 1 - p)
+    learner = trainer(learning_rate=0.5, schedule=lambda p, accuracies: progress.append(p) or 1 - p)
     step = learner.optimizer.step
     monkeypatch.setattr(
         learner.optimizer, "step", lambda: rates.append(learner.optimizer.learning_rate) or step()
     )
     learner.fit(FEW, epochs=2)
-    assert progress == [i / 8 for i in range(8)]
+    assert progress == [0, *(i / 8 for i in range(8))], "the first time, at the door"
     assert rates == pytest.approx([0.5 * (1 - i / 8) for i in range(8)])
     assert learner.optimizer.learning_rate == 0.5, "it is as it was afterwards"
 
@@ -261,7 +261,7 @@ def test_after_a_divergence_a_smaller_rate_works():
 
 
 def test_weights_go_back_to_the_end_of_the_last_good_epoch():
-    learner = trainer(schedule=lambda progress: 1 if progress < 0.5 else 1e40)
+    learner = trainer(schedule=lambda progress, accuracies: 1 if progress < 0.5 else 1e40)
     with pytest.raises(TrainingDiverged, match=r"epoch 3,.*back at the end of epoch 2\.") as caught:
         learner.fit(FEW, epochs=4)
     good = trainer()
@@ -290,7 +290,7 @@ def test_a_last_step_that_spoils_the_weights_is_noticed():
 
 
 def test_a_validation_loss_that_is_no_number_is_noticed(monkeypatch):
-    monkeypatch.setattr("cnnlab.train.evaluate", lambda *args: (math.nan, 0.1))
+    monkeypatch.setattr("cnnlab.train.trainer.evaluate", lambda *args: (math.nan, 0.1))
     with pytest.raises(TrainingDiverged, match=r"the validation loss became nan") as caught:
         trainer().fit(FEW, validation=FEW_VALIDATION, epochs=1)
     assert caught.value.history.epochs == 0
@@ -310,7 +310,7 @@ def interrupt_at(monkeypatch, owner, name, count):
 
 
 def test_ctrl_c_returns_what_was_learned(monkeypatch):
-    learner = trainer(schedule=lambda progress: 0.5)
+    learner = trainer(schedule=lambda progress, accuracies: 0.5)
     before = weights(learner)
     interrupt_at(monkeypatch, learner.optimizer, "step", 7)
     history = learner.fit(FEW, validation=FEW_VALIDATION, epochs=5)
@@ -322,9 +322,9 @@ def test_ctrl_c_returns_what_was_learned(monkeypatch):
 
 
 def test_ctrl_c_while_validating_leaves_lists_of_equal_length(monkeypatch):
-    import cnnlab.train
+    from cnnlab.train import trainer as room
 
-    interrupt_at(monkeypatch, cnnlab.train, "evaluate", 2)
+    interrupt_at(monkeypatch, room, "evaluate", 2)
     history = trainer().fit(FEW, validation=FEW_VALIDATION, epochs=5)
     assert history.stopped == "interrupted"
     lists = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds")
