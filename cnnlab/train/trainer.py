@@ -136,6 +136,8 @@ class Trainer:
             if resume and saved.path.exists():
                 history = saved.load(self._arrays() | _named_best(best))
                 good = _copies(self._arrays())
+        elif resume:
+            raise ValueError("resume needs a checkpoint to go on from, got checkpoint=None.")
         try:
             # A loss that overflows is caught by its value, with an explanation.
             bar = self._bar(total, len(history.step_losses))
@@ -186,8 +188,8 @@ class Trainer:
     def _epoch(self, train, validation, history, base_rate, total, bar):
         start, losses, hits, rates = time.perf_counter(), [], 0.0, []
         for images, labels in batches(train, self.batch_size, self.rng):
-            share = self._share(len(history.step_losses) / total, history, validation)
-            self.optimizer.learning_rate = base_rate * share
+            progress = len(history.step_losses) / total
+            self.optimizer.learning_rate = base_rate * self._share(progress, history, validation)
             rates.append(self.optimizer.learning_rate)
             loss, scores = self._step(self._prepare(images, rng=self.rng), labels, history)
             losses.append(loss * len(labels))
