@@ -238,6 +238,8 @@ def _recipe(name, options):
     if "schedule" in given:
         _expect_option("--schedule", given["schedule"], SCHEDULES)
         given["schedule"] = SCHEDULES[given["schedule"]]
+    if given.get("model", RECIPES[name].model) != RECIPES[name].model:
+        given["model_options"] = {}  # those of the recipe are for its own network
     try:
         recipe = replace(RECIPES[name], **given)
     except ValueError as error:

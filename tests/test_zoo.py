@@ -66,6 +66,15 @@ def test_an_image_that_cannot_be_pooled_twice_names_the_layer():
         zoo.convnet((30, 30, 1), 10, rng=np.random.default_rng(0))
 
 
+def test_options_reach_the_network(monkeypatch):
+    def mine(input_shape, n_classes, *, width, **options):
+        return zoo.linear(input_shape, n_classes * width, **options)
+
+    monkeypatch.setitem(zoo.MODELS, "mine", mine)
+    model = zoo.build("mine", (4, 4, 1), 2, rng=np.random.default_rng(0), width=3)
+    assert model.output_shape == (6,)
+
+
 def test_an_unknown_name_lists_the_right_ones():
     with pytest.raises(zoo.UnknownModelError, match=r"one of convnet, linear, got 'resnet'"):
         zoo.build("resnet", (28, 28, 1), 10, rng=np.random.default_rng(0))
