@@ -140,8 +140,8 @@ class Trainer:
             raise ValueError("resume needs a checkpoint to go on from, got checkpoint=None.")
         try:
             # A loss that overflows is caught by its value, with an explanation.
-            bar = self._bar(total, len(history.step_losses))
-            with bar, np.errstate(over="ignore", invalid="ignore"):
+            with self._bar(total) as bar, np.errstate(over="ignore", invalid="ignore"):
+                bar.update(len(history.step_losses))
                 while history.epochs < epochs and not _has_waited(history, patience):
                     self._epoch(train, validation, history, base_rate, total, bar)
                     good = _copies(self._arrays())
@@ -262,7 +262,7 @@ class Trainer:
         }
         return Checkpoint(path, [self.rng, *self.model.generators()], settings)
 
-    def _bar(self, total, done):
+    def _bar(self, total):
         # In a notebook this import loads ipywidgets.
         from tqdm.auto import tqdm
 
@@ -270,8 +270,7 @@ class Trainer:
         seen = sys.stderr.isatty() or (ipython is not None and ipython.get_ipython() is not None)
         show = seen if self.progress is None else self.progress
         # In a file or a log, a line now and then is enough.
-        often = 0.1 if seen else 5
-        return tqdm(total=total, initial=done, disable=not show, unit="step", mininterval=often)
+        return tqdm(total=total, disable=not show, unit="step", mininterval=0.1 if seen else 5)
 
 
 def _copies(arrays):
