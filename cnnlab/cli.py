@@ -183,6 +183,7 @@ def train(recipe_name, data_name, out, resume, as_json, quiet, **options):
     recipe = _recipe(recipe_name, options)
     try:
         images, test = data.load(data_name)
+        # To be shown, and to see that all fits before a folder is made; training makes its own.
         model = recipe.build(images.image_shape, images.n_classes, rng=np.random.default_rng(0))
     except data.UnknownDatasetError as error:
         raise click.BadParameter(str(error), param_hint="--data") from None

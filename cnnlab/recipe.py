@@ -27,19 +27,13 @@ from cnnlab import data, zoo
 from cnnlab.data import Dataset
 from cnnlab.model import Sequential
 from cnnlab.ops import Ops, reference
-from cnnlab.optim import SGD, Adam, Optimizer, Plateau, Schedule, cosine, name_of
+from cnnlab.optim import SGD, Adam, Plateau, Schedule, cosine, name_of
 from cnnlab.shapes import expect_number, expect_whole
 from cnnlab.table import Table
 from cnnlab.train import History, Trainer, evaluate
 
-# What a recipe can name. An optimizer is made by (recipe, model).
-OPTIMIZERS: dict[str, Callable[["Recipe", Sequential], Optimizer]] = {
-    "sgd": lambda recipe, model: SGD(model, **recipe._rates, momentum=recipe.momentum),
-    "nesterov": lambda recipe, model: SGD(
-        model, **recipe._rates, momentum=recipe.momentum, nesterov=True
-    ),
-    "adam": lambda recipe, model: Adam(model, **recipe._rates),
-}
+# What a recipe can name.
+OPTIMIZERS = ("adam", "nesterov", "sgd")
 AUGMENTATIONS: dict[str, Callable[..., np.ndarray]] = {"flip": data.flip, "shift": data.shift}
 PREPROCESSING: dict[str, Callable] = {"standardize": data.Standardize.fit}
 
@@ -184,7 +178,7 @@ class Recipe(Table):
         preprocess = PREPROCESSING[self.preprocess](train.images)
         trainer = Trainer(
             model,
-            OPTIMIZERS[self.optimizer](self, model),
+            self._optimizer(model),
             preprocess=preprocess,
             batch_size=self.batch_size,
             rng=rng,
@@ -229,9 +223,12 @@ class Recipe(Table):
             rows["validation"] = "none"
         return list(rows.items())
 
-    @property
-    def _rates(self):
-        return {"learning_rate": self.learning_rate, "weight_decay": self.weight_decay}
+    def _optimizer(self, model):
+        rates = {"learning_rate": self.learning_rate, "weight_decay": self.weight_decay}
+        if self.optimizer == "adam":
+            return Adam(model, **rates)
+        nesterov = self.optimizer == "nesterov"
+        return SGD(model, **rates, momentum=self.momentum, nesterov=nesterov)
 
 
 @dataclass(frozen=True)

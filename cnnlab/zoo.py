@@ -96,21 +96,15 @@ MODELS: dict[str, Callable[..., Sequential]] = {"convnet": convnet, "linear": li
 
 
 def build(
-    name: str,
-    input_shape: Shape,
-    n_classes: int,
-    *,
-    rng: np.random.Generator,
-    dtype=np.float32,
-    ops: Ops = reference,
-    **options,
+    name: str, input_shape: Shape, n_classes: int, *, rng: np.random.Generator, **options
 ) -> Sequential:
     """The network of this name, for images of this shape.
 
     Parameters
     ----------
     name : one of `MODELS`.
-    input_shape, n_classes, rng, dtype, ops, options : as the network's own function takes them.
+    input_shape, n_classes, rng : as the network's own function takes them.
+    options : dtype, ops, and what only some networks have, such as width or dropout.
 
     Raises
     ------
@@ -124,4 +118,4 @@ def build(
     """
     if name not in MODELS:
         raise UnknownModelError(f"name must be one of {', '.join(sorted(MODELS))}, got {name!r}.")
-    return MODELS[name](input_shape, n_classes, rng=rng, dtype=dtype, ops=ops, **options)
+    return MODELS[name](input_shape, n_classes, rng=rng, **options)
