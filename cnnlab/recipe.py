@@ -224,11 +224,16 @@ class Recipe(Table):
         return list(rows.items())
 
     def _optimizer(self, model):
-        rates = {"learning_rate": self.learning_rate, "weight_decay": self.weight_decay}
+        rate, decay = self.learning_rate, self.weight_decay
         if self.optimizer == "adam":
-            return Adam(model, **rates)
-        nesterov = self.optimizer == "nesterov"
-        return SGD(model, **rates, momentum=self.momentum, nesterov=nesterov)
+            return Adam(model, learning_rate=rate, weight_decay=decay)
+        return SGD(
+            model,
+            learning_rate=rate,
+            momentum=self.momentum,
+            nesterov=self.optimizer == "nesterov",
+            weight_decay=decay,
+        )
 
 
 @dataclass(frozen=True)

@@ -147,6 +147,16 @@ def test_ctrl_c_and_resuming_with_the_same_objects(undisturbed, tmp_path, monkey
     assert everything(learner, fit(learner, path, resume=True)) == undisturbed["sgd"]
 
 
+def test_training_that_stopped_early_has_nothing_to_go_on_with(tmp_path):
+    path, learner, again = tmp_path / "checkpoint.npz", trainer(), trainer()
+    history = fit(learner, path, patience=1)
+    assert history.stopped == "early"
+    assert history.epochs < EPOCHS
+    assert everything(again, fit(again, path, patience=1, resume=True)) == everything(
+        learner, history
+    )
+
+
 def test_without_resume_training_starts_anew(undisturbed, tmp_path):
     path = tmp_path / "checkpoint.npz"
     fit(trainer(seed=7), path)
