@@ -16,7 +16,7 @@ from cnnlab.data import Standardize
 from cnnlab.layers import Affine, BatchNorm, Conv, Dropout, Flatten, MaxPool, ReLU
 from cnnlab.model import Sequential
 from cnnlab.optim import SGD, Adam, Plateau, cosine
-from cnnlab.train import CheckpointError, History, Trainer
+from cnnlab.train import CheckpointError, History, Trainer, TrainingDiverged
 from cnnlab.train.checkpoint import fingerprint, seed_of
 
 TRAIN, TEST = data.load("fashion-mnist-small")
@@ -42,9 +42,9 @@ def trainer(kind="sgd", *, seed=0, rate=0.5, **options):
     return Trainer(model, optimizer, **plain | options)
 
 
-def fit(learner, path=None, **options):
+def fit(learner, path=None, *, train=FEW, **options):
     usual = {"validation": VALIDATION, "epochs": EPOCHS, "keep_best": True}
-    return learner.fit(FEW, checkpoint=path, **usual | options)
+    return learner.fit(train, checkpoint=path, **usual | options)
 
 
 def everything(learner, history):
@@ -236,6 +236,35 @@ def test_other_settings_are_named(written, make, options, words):
     assert "must come from training with the same settings; they differ in" in said
     assert words in said
     assert said.count(" there, ") == 1, "only what differs is named"
+
+
+def test_other_training_images_are_named(written):
+    with pytest.raises(CheckpointError, match=r"in the training images: 130 images, .* 129 images"):
+        fit(trainer(), written, train=FEW[:129], epochs=1, resume=True)
+
+
+def test_after_a_divergence_the_weights_are_those_of_the_checkpoint(tmp_path, monkeypatch):
+    def stop(history):
+        raise KeyboardInterrupt
+
+    path, learner, again = tmp_path / "checkpoint.npz", trainer(), trainer()
+    fit(learner, path, on_epoch=stop, keep_best=False)
+    kept = {name: array.copy() for name, array in learner.model.parameters().items()}
+    monkeypatch.setattr(again.model, "loss", lambda scores, labels: (np.nan, scores))
+    with pytest.raises(TrainingDiverged, match=r"epoch 2, .*back at the end of epoch 1\."):
+        fit(again, path, resume=True, keep_best=False)
+    for name, array in again.model.parameters().items():
+        np.testing.assert_array_equal(array, kept[name])
+
+
+def test_progress_of_resumed_training_begins_where_it_is(tmp_path, capsys):
+    def stop(history):
+        if history.epochs == 3:
+            raise KeyboardInterrupt
+
+    fit(trainer(), tmp_path / "checkpoint.npz", on_epoch=stop)
+    fit(trainer(progress=True), tmp_path / "checkpoint.npz", resume=True)
+    assert f"{EPOCHS * STEPS}/{EPOCHS * STEPS}" in capsys.readouterr().err
 
 
 def test_other_images_are_noticed(written):

@@ -297,6 +297,15 @@ def test_the_best_weights_can_be_kept(monkeypatch, interrupted):
     expect_same(weights(learner), weights(best))
 
 
+def test_before_there_is_a_best_epoch_what_was_learned_is_kept(monkeypatch):
+    learner, plain = trainer(), trainer()
+    interrupt_at(monkeypatch, learner.optimizer, "step", 3)
+    interrupt_at(monkeypatch, plain.optimizer, "step", 3)
+    learner.fit(FEW, validation=FEW_VALIDATION, epochs=2, keep_best=True)
+    plain.fit(FEW, epochs=2)
+    expect_same(weights(learner), weights(plain))
+
+
 def test_running_statistics_are_kept_with_the_best_weights(monkeypatch):
     accuracies(monkeypatch, [0.6, 0.5])
     found = []
