@@ -5,7 +5,6 @@ import math
 import os
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +30,7 @@ def _in_words():
 
 
 def _finite(context, parameter, value):
-    if not math.isfinite(value):
+    if value is not None and not math.isfinite(value):
         raise click.BadParameter(f"must be a finite number, got {value}.")
     return value
 
@@ -126,12 +125,13 @@ def build(names, check):
 
 @main.command()
 @click.option(
-    "--model",
-    "model_name",
-    default="convnet",
+    "--recipe",
+    "recipe_name",
+    default="default",
     show_default=True,
-    help="Which network: alexnet, alexnet_small, convnet, lenet or linear.",
+    help="What the options below vary: default or alexnet, the recipe of the lecture.",
 )
+@click.option("--model", help="Which network: alexnet, alexnet_small, convnet, lenet or linear.")
 @click.option(
     "--data",
     "data_name",
@@ -139,117 +139,140 @@ def build(names, check):
     show_default=True,
     help="Which images: fashion-mnist-small, the data that comes with the course.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True)
-@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
+@click.option("--epochs", type=click.IntRange(min=1))
+@click.option("--batch-size", type=click.IntRange(min=1))
+@click.option("--optimizer", help="sgd, nesterov or adam.")
 @click.option(
-    "--learning-rate",
-    type=click.FloatRange(min=0),
-    callback=_finite,
-    default=0.05,
-    show_default=True,
-    help="At the start; it falls to 0 along a cosine.",
+    "--learning-rate", type=click.FloatRange(min=0), callback=_finite, help="At the start."
 )
+@click.option("--schedule", help="What becomes of it: constant, cosine, plateau or steps.")
+@click.option("--momentum", type=click.FloatRange(0, 1, max_open=True), callback=_finite)
+@click.option("--weight-decay", type=click.FloatRange(min=0), callback=_finite)
 @click.option(
-    "--momentum",
+    "--validation",
     type=click.FloatRange(0, 1, max_open=True),
     callback=_finite,
-    default=0.9,
-    show_default=True,
+    help="The share of the training images to hold out.",
 )
 @click.option(
-    "--weight-decay",
-    type=click.FloatRange(min=0),
-    callback=_finite,
-    default=5e-4,
-    show_default=True,
+    "--patience",
+    type=click.IntRange(min=1),
+    help="Stop after so many epochs without a better validation accuracy.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0))
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the results.  [default: runs/MODEL]",
 )
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint in that folder, if any.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
-@click.option("--quiet", is_flag=True, help="No progress, no table.")
-def train(model_name, data_name, epochs, batch_size, seed, out, as_json, quiet, **rates):
+@click.option("--quiet", is_flag=True, help="No progress, no tables.")
+def train(recipe_name, data_name, out, resume, as_json, quiet, **options):
     """Train a network and measure it on images it has not seen.
 
-    Writes curve.png, confusion.png, model.npz and result.json. Ctrl+C ends the training
-    early, writes what there is and ends with code 130.
+    Writes curve.png, confusion.png, model.npz and result.json, and after every epoch
+    checkpoint.npz, from which --resume goes on. Ctrl+C ends the training early, writes what
+    there is and ends with code 130.
     """
     import numpy as np
 
     from cnnlab import data, zoo
-    from cnnlab.optim import SGD, cosine
-    from cnnlab.train import Trainer, TrainingDiverged
+    from cnnlab.train import CheckpointError, TrainingDiverged
 
-    rng = np.random.default_rng(seed)
+    recipe = _recipe(recipe_name, options)
     try:
         images, test = data.load(data_name)
-        model = zoo.build(model_name, images.image_shape, images.n_classes, rng=rng)
+        # To be shown, and to see that all fits before a folder is made; training makes its own.
+        model = recipe.build(images.image_shape, images.n_classes, rng=np.random.default_rng(0))
     except data.UnknownDatasetError as error:
         raise click.BadParameter(str(error), param_hint="--data") from None
     except zoo.UnknownModelError as error:
         raise click.BadParameter(str(error), param_hint="--model") from None
-    out = out or Path("runs") / model_name
+    out = out or Path("runs") / recipe.model
     try:
         # Before the training: a folder that cannot be made should not cost minutes.
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise click.BadParameter(str(error), param_hint="--out") from None
     if not quiet:
-        click.echo(f"{images}\n{model.summary()}", err=as_json)
-
-    trainer = Trainer(
-        model,
-        SGD(model, **rates),
-        preprocess=data.Standardize.fit(images.images),
-        batch_size=batch_size,
-        rng=rng,
-        augment=data.flip,
-        schedule=cosine,
-        progress=not quiet,
-    )
-    start = time.perf_counter()
+        click.echo(f"{images}\n\n{recipe}\n\n{model.summary()}\n", err=as_json)
     try:
-        history = trainer.fit(images, epochs=epochs)
-    except TrainingDiverged as error:
+        trained = recipe.run(
+            images, test, checkpoint=out / "checkpoint.npz", resume=resume, progress=not quiet
+        )
+    except (TrainingDiverged, CheckpointError) as error:
         raise click.ClickException(str(error)) from None
+    history = trained.history
     result = {
-        **{"model": model_name, "data": data_name, "seed": seed},
-        **{"epochs": epochs, "batch_size": batch_size, **rates},
+        **{"model": recipe.model, "data": data_name, "seed": recipe.seed},
+        **{"epochs": recipe.epochs, "batch_size": recipe.batch_size},
+        **{"learning_rate": recipe.learning_rate, "momentum": recipe.momentum},
+        **{"weight_decay": recipe.weight_decay},
         **{"epochs_trained": history.epochs, "stopped": history.stopped},
-        "seconds": round(time.perf_counter() - start, 2),
-        **_write_results(out, trainer, history, test),
+        "seconds": round(sum(history.seconds), 2),
+        **_write_results(out, trained, test),
     }
-    report = {**result, "history": history.as_dict()}
-    (out / "result.json").write_text(json.dumps(report, indent=1) + "\n")
+    report = {**result, "recipe": dict(recipe.table()[1:]), "history": history.as_dict()}
+    (out / "result.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if as_json:
         click.echo(json.dumps(result))
     else:
+        stopped = {None: "", "early": ", stopped early"}.get(history.stopped, ", interrupted")
         click.echo(
             f"Test accuracy {result['test_accuracy']:.2%} after {result['seconds']:.1f} s "
-            f"(epochs: {result['epochs_trained']}{', interrupted' if history.stopped else ''}). "
+            f"(epochs: {result['epochs_trained']}{stopped}). "
             f"Results in {out}."
         )
-    sys.exit(130 if history.stopped else 0)
+    sys.exit(130 if history.stopped == "interrupted" else 0)
 
 
-def _write_results(out, trainer, history, test):
-    """Measure the network on the test images, write pictures and weights, return the numbers."""
+def _recipe(name, options):
+    """The recipe of this name, with the options that were given."""
+    from dataclasses import replace
+
+    from cnnlab.optim import SCHEDULES, Plateau
+    from cnnlab.recipe import RECIPES
+
+    given = {key: value for key, value in options.items() if value is not None}
+    _expect_option("--recipe", name, RECIPES)
+    if "schedule" in given:
+        _expect_option("--schedule", given["schedule"], SCHEDULES)
+        given["schedule"] = SCHEDULES[given["schedule"]]
+    if given.get("model", RECIPES[name].model) != RECIPES[name].model:
+        given["model_options"] = {}  # those of the recipe are for its own network
+    try:
+        recipe = replace(RECIPES[name], **given)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if not recipe.validation and (recipe.patience or isinstance(recipe.schedule, Plateau)):
+        raise click.UsageError(
+            "a plateau schedule and --patience need images to validate on, got none: say how "
+            "many to hold out, --validation 0.1."
+        )
+    return recipe
+
+
+def _expect_option(hint, value, known):
+    if value not in known:
+        words = f"must be one of {', '.join(sorted(known))}, got {value!r}."
+        raise click.BadParameter(words, param_hint=hint)
+
+
+def _write_results(out, trained, test):
+    """Write pictures and weights, return the numbers."""
     from matplotlib.figure import Figure
 
     from cnnlab import viz
     from cnnlab.metrics import confusion_matrix
-    from cnnlab.train import evaluate
+    from cnnlab.train import predict_scores
 
-    model = trainer.model
-    loss, accuracy = evaluate(model, test, trainer.preprocess)
-    predictions = model.predict(trainer.preprocess(test.images))
+    model = trained.model
+    predictions = predict_scores(model, test, trained.preprocess).argmax(axis=1)
     matrix = confusion_matrix(test.labels, predictions, test.n_classes)
     # Figures without pyplot: no window, whatever the machine.
     curve = Figure(figsize=(6, 3.4), layout="constrained")
-    viz.plot_history(history, curve.subplots())
+    viz.plot_history(trained.history, curve.subplots())
     curve.savefig(out / "curve.png", dpi=150)
     confusion = Figure(figsize=(7, 7), layout="constrained")
     viz.plot_confusion(matrix, test.class_names, confusion.subplots())
@@ -257,8 +280,8 @@ def _write_results(out, trainer, history, test):
     model.save(out / "model.npz")
     return {
         "parameters": model.parameter_count,
-        "test_loss": round(loss, 6),
-        "test_accuracy": round(accuracy, 6),
+        "test_loss": round(trained.test_loss, 6),
+        "test_accuracy": round(trained.test_accuracy, 6),
         "out": str(out),
     }
 

@@ -1,8 +1,7 @@
 """A network: layers in sequence, from an image to one score per class."""
 
-import html
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from cnnlab.layers import Layer, Loss, Shape, SoftmaxLoss
 from cnnlab.ops import Ops, reference
 from cnnlab.shapes import ShapeError, expect_input_shape, expect_whole, memory
+from cnnlab.table import Table
 
 
 class ModelFileError(ValueError):
@@ -225,8 +225,7 @@ class Sequential:
         ----------
         path : of the file, such as "model.npz"; the folder must exist.
         """
-        with write_whole(path) as file:
-            np.savez(file, allow_pickle=False, **self._arrays())
+        write_arrays(path, self._arrays())
 
     def load(self, path: str | os.PathLike) -> None:
         """Read what `save` wrote for a network of the same layers.
@@ -243,7 +242,7 @@ class Sequential:
             If the file is damaged, is of another kind, or holds other parameters; the
             message says which differ. The network is then as it was before.
         """
-        found, own = _read_arrays(Path(path)), self._arrays()
+        found, own = read_arrays(path), self._arrays()
         expect_same_arrays(path, own, found)
         for name, array in own.items():
             array[...] = found[name]
@@ -300,13 +299,15 @@ class SummaryRow:
 
 
 @dataclass(frozen=True)
-class Summary:
+class Summary(Table):
     """What `Sequential.summary` found: rows to compute with, and a table to read.
 
     Memory is that of the activations of one image, 1 KB being 1,000 bytes.
     """
 
     rows: tuple[SummaryRow, ...]
+    # The number of a layer stands as words do, below one another from the left.
+    sides = "<<<>>"
 
     @property
     def parameters(self) -> int:
@@ -318,30 +319,8 @@ class Summary:
         """Bytes that all activations of one image take."""
         return sum(row.memory for row in self.rows)
 
-    def __str__(self) -> str:
-        table = self._table()
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        # Words to the left, numbers to the right.
-        align = ("<", "<", "<", ">", ">")
-        return "\n".join(
-            "  ".join(
-                f"{cell:{side}{width}}"
-                for cell, side, width in zip(line, align, widths, strict=True)
-            ).rstrip()
-            for line in table
-        )
-
-    def _repr_html_(self) -> str:
-        head, *body = self._table()
-        return (
-            "<table><thead>"
-            + _html_row("th", head)
-            + "</thead><tbody>"
-            + "".join(_html_row("td", line) for line in body)
-            + "</tbody></table>"
-        )
-
-    def _table(self):
+    def table(self) -> list[tuple[str, ...]]:
+        """One row per layer, the input before them and the total below."""
         body = [
             (
                 str(index - 1) if index else "",
@@ -378,18 +357,6 @@ def _bytes(count):
     return f"{count} B"
 
 
-def _html_row(tag, cells):
-    sides = ("right", "left", "left", "right", "right")
-    return (
-        "<tr>"
-        + "".join(
-            f'<{tag} style="text-align: {side}">{html.escape(cell)}</{tag}>'
-            for cell, side in zip(cells, sides, strict=True)
-        )
-        + "</tr>"
-    )
-
-
 @contextmanager
 def write_whole(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """A file to write that appears complete or not at all; until then the old one stays."""
@@ -398,13 +365,23 @@ def write_whole(path: str | os.PathLike) -> Iterator[BinaryIO]:
     try:
         with unfinished.open("wb") as file:
             yield file
+            # On the disk before it takes the old one's place: the power may fail as well.
+            file.flush()
+            os.fsync(file.fileno())
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
 
 
-def _read_arrays(path):
+def write_arrays(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays to an .npz file, without pickle; complete or not at all."""
+    with write_whole(path) as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """All arrays of an .npz file, or a ModelFileError in place of NumPy's many."""
+    path = Path(path)
     try:
         # Opened here: np.load leaves a damaged file open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -420,14 +397,14 @@ def _read_arrays(path):
 
 def expect_same_arrays(path, own: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> None:
     """Raise ModelFileError unless a file holds arrays of our names, shapes and dtypes."""
-    if differences := _differences(own, found):
+    if differences := array_differences(own, found):
         raise ModelFileError(
             f"{path} must hold the parameters of this network; they differ in "
             f"{'; '.join(differences)}."
         )
 
 
-def _differences(own, found):
+def array_differences(own: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> list[str]:
     """What does not match between two groups of named arrays, in words."""
     words = [f"{name}: missing in the file" for name in own if name not in found]
     words += [f"{name}: not in the network" for name in found if name not in own]

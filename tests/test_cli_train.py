@@ -8,7 +8,8 @@ from click.testing import CliRunner
 import cnnlab.data
 from cnnlab import zoo
 from cnnlab.cli import main
-from cnnlab.optim import SGD
+from cnnlab.optim import SCHEDULES, SGD
+from cnnlab.recipe import OPTIMIZERS, RECIPES, Recipe
 from cnnlab.train import evaluate
 
 
@@ -31,7 +32,7 @@ def test_training_writes_pictures_weights_and_numbers(tmp_path):
     assert done.exit_code == 0, done.output
     out = tmp_path / "run"
     assert {path.name for path in out.iterdir()} == {
-        *("curve.png", "confusion.png", "model.npz", "result.json")
+        *("curve.png", "confusion.png", "model.npz", "result.json", "checkpoint.npz")
     }
     for picture in ("curve.png", "confusion.png"):
         content = (out / picture).read_bytes()
@@ -99,6 +100,12 @@ def test_the_seed_decides_the_result(tmp_path):
         ("--momentum", "1", "--momentum"),
         ("--learning-rate", "nan", "must be a finite number"),
         ("--weight-decay", "inf", "must be a finite number"),
+        ("--optimizer", "sdg", "optimizer must be one of adam, nesterov, sgd, got 'sdg'"),
+        ("--schedule", "linear", "one of constant, cosine, plateau, steps, got 'linear'"),
+        ("--recipe", "pizza", "must be one of alexnet, default, got 'pizza'"),
+        ("--schedule", "plateau", "need images to validate on"),
+        ("--patience", "3", "need images to validate on"),
+        ("--validation", "1", "--validation"),
     ],
 )
 def test_wrong_options_end_with_2_and_say_what_is_right(tmp_path, option, value, words):
@@ -111,7 +118,8 @@ def test_wrong_options_end_with_2_and_say_what_is_right(tmp_path, option, value,
 
 def test_the_help_lists_all_names():
     words = CliRunner().invoke(main, ["train", "--help"]).output
-    assert all(name in words for name in [*zoo.MODELS, *cnnlab.data.names()])
+    names = [*zoo.MODELS, *cnnlab.data.names(), *RECIPES, *OPTIMIZERS, *SCHEDULES]
+    assert all(name in words for name in names)
 
 
 def test_a_folder_that_cannot_be_made_is_noticed_before_training(tmp_path):
@@ -135,7 +143,7 @@ def test_ctrl_c_writes_what_there_is(tmp_path, monkeypatch):
     assert done.exit_code == 130
     line = json.loads(done.stdout)
     assert (line["stopped"], line["epochs_trained"]) == ("interrupted", 1)
-    assert len(list((tmp_path / "run").iterdir())) == 4
+    assert len(list((tmp_path / "run").iterdir())) == 5
 
 
 def test_ctrl_c_in_the_first_epoch_writes_what_there_is(tmp_path, monkeypatch):
@@ -160,3 +168,65 @@ def test_the_default_folder_is_named_after_the_model(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     CliRunner().invoke(main, ["train", "--model", "linear", "--epochs", "1"])
     assert (tmp_path / "runs" / "linear" / "result.json").exists()
+
+
+def result(tmp_path):
+    return json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))
+
+
+def test_the_recipe_is_shown_and_written_down(tmp_path):
+    done = run(tmp_path, "--optimizer", "adam", "--schedule", "constant", "--weight-decay", "0")
+    assert "optimizer      Adam\n" in done.stdout
+    assert "schedule       constant\n" in done.stdout
+    expected = Recipe("linear", epochs=2, optimizer="adam", schedule=None, weight_decay=0.0)
+    assert result(tmp_path)["recipe"] == dict(expected.table()[1:])
+    assert result(tmp_path)["history"]["learning_rate"] == [0.05, 0.05]
+
+
+def test_the_command_does_what_the_recipe_does(tmp_path):
+    line = json.loads(run(tmp_path, "--json", "--seed", "4").stdout)
+    images, test = cnnlab.data.load("fashion-mnist-small")
+    trained = Recipe("linear", epochs=2, seed=4).run(images, test)
+    assert line["test_loss"] == round(trained.test_loss, 6)
+
+
+def test_options_vary_the_recipe_of_the_lecture(tmp_path):
+    done = run(tmp_path, "--recipe", "alexnet", "--batch-size", "64", "--json")
+    line = json.loads(done.stdout)
+    assert (line["model"], line["epochs"], line["batch_size"]) == ("linear", 2, 64)
+    assert (line["learning_rate"], line["weight_decay"]) == (0.01, 5e-4)
+    assert len(result(tmp_path)["history"]["validation_loss"]) == 2
+
+
+def test_early_stop_is_no_failure(tmp_path):
+    options = ["--epochs", "9", "--learning-rate", "0", "--validation", "0.2", "--patience", "2"]
+    done = run(tmp_path, *options)
+    assert done.exit_code == 0
+    assert "(epochs: 3, stopped early)." in done.stdout
+
+
+def test_resume_goes_on_where_ctrl_c_ended(tmp_path, monkeypatch):
+    undisturbed = run(tmp_path, "--json").stdout
+    with monkeypatch.context() as patch:
+        step, calls = SGD.step, []
+
+        def interrupted(optimizer):
+            calls.append(None)
+            if len(calls) == 6:
+                raise KeyboardInterrupt
+            step(optimizer)
+
+        patch.setattr(SGD, "step", interrupted)
+        assert run(tmp_path).exit_code == 130
+    done = run(tmp_path, "--json", "--resume")
+    assert done.exit_code == 0
+    first, second = json.loads(undisturbed), json.loads(done.stdout)
+    del first["seconds"], second["seconds"]
+    assert first == second
+
+
+def test_resume_with_other_settings_says_which(tmp_path):
+    run(tmp_path)
+    done = run(tmp_path, "--resume", "--seed", "1")
+    assert done.exit_code == 1
+    assert "the seed: PCG64, 0 there, PCG64, 1 here" in " ".join(done.stderr.split())

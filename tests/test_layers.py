@@ -1,3 +1,4 @@
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 
@@ -443,3 +444,14 @@ def test_a_new_kind_of_layer_is_a_few_lines():
     np.testing.assert_array_equal(layer.forward(x, training=True), 2 * x)
     np.testing.assert_array_equal(layer.backward(x), 2 * x)
     np.testing.assert_array_equal(layer.forward(x), x)
+
+
+def test_a_copy_leaves_the_cache_behind():
+    layer = Affine(2)
+    layer.build((3,), rng=np.random.default_rng(0))
+    layer.forward(np.ones((5, 3)))
+    copy = deepcopy(layer)
+    np.testing.assert_array_equal(copy.params["w"], layer.params["w"])
+    with pytest.raises(RuntimeError, match="must see a forward pass"):
+        copy.backward(np.ones((5, 2)))
+    assert layer.backward(np.ones((5, 2))).shape == (5, 3)

@@ -11,8 +11,8 @@ from cnnlab.data import Standardize
 from cnnlab.layers import Affine, BatchNorm, Flatten
 from cnnlab.metrics import accuracy
 from cnnlab.model import Sequential
-from cnnlab.optim import SGD
-from cnnlab.train import History, Trainer, TrainingDiverged, evaluate
+from cnnlab.optim import SGD, Plateau
+from cnnlab.train import History, Trainer, TrainingDiverged, evaluate, predict_scores
 
 TRAIN, TEST = data.load("fashion-mnist-small")
 PREPROCESS = Standardize.fit(TRAIN.images)
@@ -100,6 +100,7 @@ def test_the_history_has_one_entry_per_epoch():
         assert len(getattr(history, f"train_{name}")) == 3
         assert len(getattr(history, f"validation_{name}")) == 3
     assert len(history.seconds) == history.epochs == 3
+    assert history.learning_rate == [0.01] * 3
     assert len(history.step_losses) == 3 * 3, "120 images make two batches of 50 and one of 20"
     assert history.stopped is None
     # An epoch's loss is the mean over its images, so the small batch counts for less.
@@ -127,7 +128,16 @@ def test_a_history_can_be_read_by_people_and_programs():
         "validation loss 1.600, accuracy 42.0%)"
     )
     assert json.loads(json.dumps(history.as_dict()))["validation_accuracy"] == [0.31, 0.42]
+    assert history.last_epoch() == (
+        "epoch 2 in 1.2 s; train loss 1.500, accuracy 45.6%; validation loss 1.600, accuracy 42.0%"
+    )
+    assert History().last_epoch() == "no epoch is complete"
     assert repr(History(stopped="interrupted")) == "History(0 epochs in 0.0 s; interrupted)"
+
+
+def test_the_best_epoch_is_the_first_of_the_best():
+    assert History(validation_accuracy=[0.3, 0.5, 0.4, 0.5]).best_epoch == 2
+    assert History().best_epoch is None
 
 
 def test_evaluate_does_not_depend_on_the_batch_size_and_changes_nothing():
@@ -143,6 +153,35 @@ def test_evaluate_does_not_depend_on_the_batch_size_and_changes_nothing():
     assert learner.model.gradients() == {}
     with pytest.raises(ValueError, match=r"number of images must be .* at least 1, got 0"):
         evaluate(learner.model, FEW[:0], PREPROCESS)
+
+
+def test_images_that_lie_in_a_file_are_read_a_slice_at_a_time():
+    class Lazy:
+        """Gives what it is asked for, a slice, as something that is no array yet."""
+
+        def __getitem__(self, part):
+            assert isinstance(part, slice)
+            assert part.stop - part.start <= 64
+            return memoryview(FEW.images[part])
+
+    class InAFile:
+        images, labels = Lazy(), FEW.labels
+
+        def __len__(self):
+            return len(self.labels)
+
+    model = trainer().model
+    assert evaluate(model, InAFile(), PREPROCESS, batch_size=64) == pytest.approx(
+        evaluate(model, FEW, PREPROCESS)
+    )
+
+
+def test_scores_are_those_of_the_network():
+    learner = trainer()
+    scores = predict_scores(learner.model, FEW, PREPROCESS, batch_size=30)
+    np.testing.assert_allclose(scores, learner.model.forward(PREPROCESS(FEW.images)), atol=1e-5)
+    with pytest.raises(ValueError, match=r"batch_size must .* got 0"):
+        predict_scores(learner.model, FEW, PREPROCESS, batch_size=0)
 
 
 @pytest.mark.parametrize(("progress", "shown"), [(True, True), (False, False), (None, False)])
@@ -195,15 +234,96 @@ def test_augmentations_of_the_library_can_be_passed_as_they_are():
 
 def test_the_schedule_sets_the_learning_rate_of_each_step(monkeypatch):
     progress, rates = [], []
-    learner = trainer(learning_rate=0.5, schedule=lambda p: progress.append(p) or 1 - p)
+    learner = trainer(learning_rate=0.5, schedule=lambda p, accuracies: progress.append(p) or 1 - p)
     step = learner.optimizer.step
     monkeypatch.setattr(
         learner.optimizer, "step", lambda: rates.append(learner.optimizer.learning_rate) or step()
     )
     learner.fit(FEW, epochs=2)
-    assert progress == [i / 8 for i in range(8)]
+    assert progress == [0, *(i / 8 for i in range(8))], "the first time, at the door"
     assert rates == pytest.approx([0.5 * (1 - i / 8) for i in range(8)])
     assert learner.optimizer.learning_rate == 0.5, "it is as it was afterwards"
+
+
+def accuracies(monkeypatch, values):
+    """Let validation measure these accuracies, one after each epoch."""
+    values = iter(values)
+    monkeypatch.setattr("cnnlab.train.trainer.evaluate", lambda *args: (1.0, next(values)))
+
+
+def test_on_a_plateau_the_learning_rate_is_divided_by_ten(monkeypatch):
+    accuracies(monkeypatch, [0.5, 0.4, 0.6, 0.6, 0.6])
+    learner = trainer(learning_rate=0.5, schedule=Plateau(patience=1))
+    history = learner.fit(FEW, validation=FEW_VALIDATION, epochs=5)
+    assert history.learning_rate == pytest.approx([0.5, 0.5, 0.05, 0.05, 0.005])
+    assert learner.optimizer.learning_rate == 0.5
+
+
+def test_the_learning_rate_of_an_epoch_is_that_of_its_first_step():
+    history = trainer(schedule=lambda progress, accuracies: 1 - progress).fit(FEW, epochs=2)
+    assert history.learning_rate == [0.01, 0.005]
+
+
+def test_training_stops_early_when_validation_does_not_improve(monkeypatch):
+    accuracies(monkeypatch, [0.5, 0.6, 0.6, 0.55, 0.9])
+    learner = trainer()
+    history = learner.fit(FEW, validation=FEW_VALIDATION, epochs=9, patience=2)
+    assert (history.epochs, history.best_epoch, history.stopped) == (4, 2, "early")
+    plain = trainer()
+    plain.fit(FEW, epochs=4)
+    expect_same(weights(learner), weights(plain))
+
+
+def test_patience_that_ends_with_the_last_epoch_stops_nothing(monkeypatch):
+    accuracies(monkeypatch, [0.5, 0.4, 0.4])
+    history = trainer().fit(FEW, validation=FEW_VALIDATION, epochs=3, patience=2)
+    assert (history.epochs, history.stopped) == (3, None)
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_the_best_weights_can_be_kept(monkeypatch, interrupted):
+    accuracies(monkeypatch, [0.5, 0.6, 0.6, 0.55])
+
+    def on_epoch(history):
+        if interrupted and history.epochs == 3:
+            raise KeyboardInterrupt
+
+    learner = trainer()
+    options = {"epochs": 4, "keep_best": True, "on_epoch": on_epoch}
+    history = learner.fit(FEW, validation=FEW_VALIDATION, **options)
+    assert history.stopped == ("interrupted" if interrupted else None)
+    best = trainer()
+    best.fit(FEW, epochs=2)
+    expect_same(weights(learner), weights(best))
+
+
+def test_before_there_is_a_best_epoch_what_was_learned_is_kept(monkeypatch):
+    learner, plain = trainer(), trainer()
+    interrupt_at(monkeypatch, learner.optimizer, "step", 3)
+    interrupt_at(monkeypatch, plain.optimizer, "step", 3)
+    learner.fit(FEW, validation=FEW_VALIDATION, epochs=2, keep_best=True)
+    plain.fit(FEW, epochs=2)
+    expect_same(weights(learner), weights(plain))
+
+
+def test_running_statistics_are_kept_with_the_best_weights(monkeypatch):
+    accuracies(monkeypatch, [0.6, 0.5])
+    found = []
+    for epochs in (2, 1):
+        rng = np.random.default_rng(0)
+        model = Sequential([Flatten(), BatchNorm(), Affine(10)], (28, 28, 1), rng=rng)
+        optimizer = SGD(model, learning_rate=0.01)
+        learner = Trainer(model, optimizer, preprocess=PREPROCESS, rng=rng)
+        options = {"validation": FEW_VALIDATION, "keep_best": True} if epochs == 2 else {}
+        learner.fit(FEW, epochs=epochs, **options)
+        found.append(model.buffers())
+    expect_same(*found)
+
+
+def test_on_epoch_sees_the_history_grow():
+    seen = []
+    trainer().fit(FEW, epochs=3, on_epoch=lambda history: seen.append(history.epochs))
+    assert seen == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -215,17 +335,39 @@ def test_the_schedule_sets_the_learning_rate_of_each_step(monkeypatch):
         (lambda: trainer().fit(FEW, epochs=1.5), r"epochs .* got 1\.5"),
         (lambda: trainer().fit(FEW[:0], epochs=1), r"number of training images .* got 0"),
         (
-            lambda: Trainer(
-                trainer().model, trainer().optimizer, preprocess=PREPROCESS, rng=None
-            ),
+            lambda: trainer().fit(FEW, validation=FEW[:0], epochs=1),
+            r"number of validation images .* got 0",
+        ),
+        (
+            lambda: trainer().fit(FEW, validation=FEW, epochs=1, patience=0),
+            r"patience must be a whole number .* got 0",
+        ),
+        (
+            lambda: trainer().fit(FEW, epochs=1, patience=3),
+            r"need validation images, got none with patience=3, keep_best=False",
+        ),
+        (
+            lambda: trainer().fit(FEW, epochs=1, keep_best=True),
+            r"need validation images, got none with patience=None, keep_best=True",
+        ),
+        (
+            lambda: trainer(schedule=Plateau()).fit(FEW, epochs=1),
+            r"looks at the validation accuracy, got no validation images",
+        ),
+        (
+            lambda: Trainer(trainer().model, trainer().optimizer, preprocess=PREPROCESS, rng=None),
             r"optimizer must change the network that is trained, got SGD\(learning_rate=0\.01",
         ),
     ],
-    ids=["no-batch", "part-batch", "no-epoch", "part-epoch", "no-images", "other-network"],
-)  # fmt: skip
+)
 def test_errors_say_what_was_expected(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_chance_needs_a_generator():
+    with pytest.raises(TypeError, match=r"rng must be a generator such as .* got int"):
+        trainer(rng=0)
 
 
 # When it goes wrong
@@ -270,7 +412,7 @@ def test_after_a_divergence_a_smaller_rate_works():
 
 
 def test_weights_go_back_to_the_end_of_the_last_good_epoch():
-    learner = trainer(schedule=lambda progress: 1 if progress < 0.5 else 1e40)
+    learner = trainer(schedule=lambda progress, accuracies: 1 if progress < 0.5 else 1e40)
     with pytest.raises(TrainingDiverged, match=r"epoch 3,.*back at the end of epoch 2\.") as caught:
         learner.fit(FEW, epochs=4)
     good = trainer()
@@ -299,10 +441,15 @@ def test_a_last_step_that_spoils_the_weights_is_noticed():
 
 
 def test_a_validation_loss_that_is_no_number_is_noticed(monkeypatch):
-    monkeypatch.setattr("cnnlab.train.evaluate", lambda *args: (math.nan, 0.1))
+    monkeypatch.setattr("cnnlab.train.trainer.evaluate", lambda *args: (math.nan, 0.1))
     with pytest.raises(TrainingDiverged, match=r"the validation loss became nan") as caught:
         trainer().fit(FEW, validation=FEW_VALIDATION, epochs=1)
     assert caught.value.history.epochs == 0
+
+
+def test_a_divergence_keeps_its_history_on_the_way_from_another_process():
+    error = pickle.loads(pickle.dumps(TrainingDiverged("too large", History([2.0], [0.5]))))
+    assert (str(error), error.history.train_loss) == ("too large", [2.0])
 
 
 def interrupt_at(monkeypatch, owner, name, count):
@@ -319,7 +466,7 @@ def interrupt_at(monkeypatch, owner, name, count):
 
 
 def test_ctrl_c_returns_what_was_learned(monkeypatch):
-    learner = trainer(schedule=lambda progress: 0.5)
+    learner = trainer(schedule=lambda progress, accuracies: 0.5)
     before = weights(learner)
     interrupt_at(monkeypatch, learner.optimizer, "step", 7)
     history = learner.fit(FEW, validation=FEW_VALIDATION, epochs=5)
@@ -331,10 +478,11 @@ def test_ctrl_c_returns_what_was_learned(monkeypatch):
 
 
 def test_ctrl_c_while_validating_leaves_lists_of_equal_length(monkeypatch):
-    import cnnlab.train
+    from cnnlab.train import trainer as room
 
-    interrupt_at(monkeypatch, cnnlab.train, "evaluate", 2)
+    interrupt_at(monkeypatch, room, "evaluate", 2)
     history = trainer().fit(FEW, validation=FEW_VALIDATION, epochs=5)
     assert history.stopped == "interrupted"
-    lists = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds")
+    lists = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+    lists += ("seconds", "learning_rate")
     assert {len(getattr(history, name)) for name in lists} == {1}

@@ -8,6 +8,7 @@ from matplotlib import pyplot as plt
 
 from cnnlab import graph, viz
 from cnnlab.shapes import ShapeError, receptive_field
+from cnnlab.train import History
 
 mpl.use("agg")
 
@@ -305,3 +306,40 @@ def test_nothing_is_written_over_anything_else(make):
     for box in boxes:
         assert frame.x0 <= box.x0
         assert box.x1 <= frame.x1 + 1
+
+
+def test_live_is_a_line_for_each_epoch_where_there_is_no_notebook(capsys):
+    draw = viz.live()
+    draw(History([2.0], [0.5], seconds=[1.0]))
+    draw(History([2.0, 1.0], [0.5, 0.75], seconds=[1.0, 2.0]))
+    assert capsys.readouterr().out == (
+        "epoch 1 in 1.0 s; train loss 2.000, accuracy 50.0%\n"
+        "epoch 2 in 2.0 s; train loss 1.000, accuracy 75.0%\n"
+    )
+
+
+def test_live_is_one_picture_that_grows_in_a_notebook(monkeypatch, capsys):
+    import IPython
+
+    shown = []
+
+    class Handle:
+        def update(self, picture):
+            shown.append(("again", picture))
+
+    def display(picture, *, display_id):
+        assert display_id is True
+        shown.append(("new", picture))
+        return Handle()
+
+    monkeypatch.setattr(IPython, "get_ipython", lambda: object())
+    monkeypatch.setattr("IPython.display.display", display)
+    draw, open_figures = viz.live(), plt.get_fignums()
+    for epochs in (1, 2, 3):
+        draw(History([2.0] * epochs, [0.5] * epochs, seconds=[1.0] * epochs))
+    assert [how for how, _ in shown] == ["new", "again", "again"]
+    pictures = [picture.source for _, picture in shown]
+    assert len(set(pictures)) == 3
+    assert shown[2][1].alt.startswith("Learning curve: epoch 3 in 1.0 s; train loss 2.000")
+    assert plt.get_fignums() == open_figures
+    assert capsys.readouterr().out == ""

@@ -230,7 +230,7 @@ def test_a_small_alexnet_can_learn_50_images_by_heart():
     trainer = Trainer(
         model, SGD(model, learning_rate=0.02), preprocess=preprocess, batch_size=25, rng=rng
     )
-    trainer.fit(train[:50], epochs=40)
+    trainer.fit(train[:50], epochs=60)
     predictions = model.predict(preprocess(train[:50].images))
     assert (predictions == train[:50].labels).all()
 
@@ -256,6 +256,15 @@ def test_a_small_alexnet_can_learn_50_images_by_heart():
 def test_what_does_not_fit_is_said(build, error, words):
     with pytest.raises(error, match=words):
         build(np.random.default_rng(0))
+
+
+def test_options_reach_the_network(monkeypatch):
+    def mine(input_shape, n_classes, *, width, **options):
+        return zoo.linear(input_shape, n_classes * width, **options)
+
+    monkeypatch.setitem(zoo.MODELS, "mine", mine)
+    model = zoo.build("mine", (4, 4, 1), 2, rng=np.random.default_rng(0), width=3)
+    assert model.output_shape == (6,)
 
 
 def test_an_unknown_name_lists_the_right_ones():

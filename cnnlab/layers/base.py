@@ -139,6 +139,10 @@ class Layer:
         self.grads = dict(zip(self.params, of_params, strict=True))
         return dx
 
+    def __getstate__(self):
+        # A cache may be a hundred times larger than the layer: it is not sent or copied.
+        return self.__dict__ | {"_caches": ()}
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 

@@ -32,7 +32,7 @@ from cnnlab.viz.style import (
     svg,
     use_style,
 )
-from cnnlab.viz.training import plot_confusion, plot_history
+from cnnlab.viz.training import live, plot_confusion, plot_history
 
 __all__ = [
     "BLUE",
@@ -52,6 +52,7 @@ __all__ = [
     "grids",
     "image",
     "images",
+    "live",
     "number",
     "numbers",
     "outline",

@@ -1,5 +1,7 @@
 """How training went, and what came of it."""
 
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,7 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from cnnlab.viz.style import BLUE, FAINT, VERMILLION, ink_on, new_axes
+from cnnlab.viz.style import BLUE, FAINT, VERMILLION, Picture, ink_on, new_axes, svg
 
 
 def plot_history(history, ax: Axes | None = None) -> Axes:
@@ -50,6 +52,42 @@ def plot_history(history, ax: Axes | None = None) -> Axes:
     if ax.lines:
         ax.legend(frameon=False)
     return ax
+
+
+def live() -> Callable[[Any], None]:
+    """What to give to `Trainer.fit(on_epoch=…)`: the curve of `plot_history`, growing.
+
+    In a notebook one figure is drawn anew after every epoch; elsewhere each epoch is a line
+    of text.
+
+    Returns
+    -------
+    draw : a function of the history.
+
+    Examples
+    --------
+    >>> from cnnlab.train import History
+    >>> live()(History([2.0, 1.5], [0.3, 0.456], seconds=[1.0, 1.25]))
+    epoch 2 in 1.2 s; train loss 1.500, accuracy 45.6%
+    """
+    ipython = sys.modules.get("IPython")
+    if ipython is None or ipython.get_ipython() is None:
+        return lambda history: print(history.last_epoch(), flush=True)
+    from IPython.display import display
+
+    handle: Any = None
+
+    def draw(history):
+        nonlocal handle
+        ax = plot_history(history)
+        picture = Picture(svg(ax), f"Learning curve: {history.last_epoch()}.")
+        plt.close(ax.get_figure(root=True))
+        if handle is None:
+            handle = display(picture, display_id=True)
+        else:
+            handle.update(picture)
+
+    return draw
 
 
 def plot_confusion(matrix, class_names, ax: Axes | None = None) -> Axes:
