@@ -137,7 +137,7 @@ def build(names, check):
     "data_name",
     default="fashion-mnist-small",
     show_default=True,
-    help="Which images: fashion-mnist-small, the data that comes with the course.",
+    help="Which images: cifar-10, fashion-mnist, fashion-mnist-small, mnist or shapes.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
@@ -184,11 +184,9 @@ def train(model_name, data_name, epochs, batch_size, seed, out, as_json, quiet, 
     from cnnlab.train import Trainer, TrainingDiverged
 
     rng = np.random.default_rng(seed)
+    images, test = _load(data_name, "--data")
     try:
-        images, test = data.load(data_name)
         model = zoo.build(model_name, images.image_shape, images.n_classes, rng=rng)
-    except data.UnknownDatasetError as error:
-        raise click.BadParameter(str(error), param_hint="--data") from None
     except zoo.UnknownModelError as error:
         raise click.BadParameter(str(error), param_hint="--model") from None
     out = out or Path("runs") / model_name
@@ -203,7 +201,7 @@ def train(model_name, data_name, epochs, batch_size, seed, out, as_json, quiet, 
     trainer = Trainer(
         model,
         SGD(model, **rates),
-        preprocess=data.Standardize.fit(images.images),
+        preprocess=data.Standardize.fit(np.asarray(images.images)),
         batch_size=batch_size,
         rng=rng,
         augment=data.flip,
@@ -233,6 +231,47 @@ def train(model_name, data_name, epochs, batch_size, seed, out, as_json, quiet, 
             f"Results in {out}."
         )
     sys.exit(130 if history.stopped else 0)
+
+
+@main.group("data")
+def data_group():
+    """The data sets: what there is, and getting it."""
+
+
+@data_group.command("list")
+def data_list():
+    """List the data sets: what they show, and where they are or how much is to download."""
+    from cnnlab.data.sources import SOURCES
+
+    for name, source in sorted(SOURCES.items()):
+        click.echo(f"{name:21}{source.about}\n{'':21}{source.place}")
+
+
+@data_group.command("get")
+@click.argument("name")
+def data_get(name):
+    """Download the data set NAME, if it is not here yet, and read it to see that it is whole.
+
+    Downloads go to the folder that the environment variable CNNLAB_DATA names, or else to the
+    one where the system keeps such things.
+    """
+    from cnnlab.data.sources import SOURCES
+
+    for part in _load(name, "NAME"):
+        click.echo(part)
+    click.echo(SOURCES[name].place)
+
+
+def _load(name, parameter):
+    """The training and the test part of a data set; what goes wrong is said in words."""
+    from cnnlab import data
+
+    try:
+        return data.load(name)
+    except data.UnknownDatasetError as error:
+        raise click.BadParameter(str(error), param_hint=parameter) from None
+    except (data.DataFileError, OSError) as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _write_results(out, trainer, history, test):

@@ -89,7 +89,7 @@ def test_the_seed_decides_the_result(tmp_path):
     ("option", "value", "words"),
     [
         ("--model", "resnet", "one of convnet, linear, got 'resnet'"),
-        ("--data", "imagenet", "one of fashion-mnist-small, got 'imagenet'"),
+        ("--data", "imagenet", "fashion-mnist-small, mnist, shapes, got 'imagenet'"),
         ("--epochs", "0", "--epochs"),
         ("--learning-rate", "-1", "--learning-rate"),
         ("--momentum", "1", "--momentum"),

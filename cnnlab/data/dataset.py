@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cnnlab.data.image_files import ImageFiles
 from cnnlab.shapes import ShapeError, expect_rank, expect_whole
 
 
@@ -14,7 +15,8 @@ class Dataset:
 
     Parameters
     ----------
-    images : (N, H, W, C) uint8, pixels from 0 to 255.
+    images : (N, H, W, C) uint8, pixels from 0 to 255: an array, or `ImageFiles`, which read the
+        pixels when `np.asarray` asks for them.
     labels : (N,) integers, positions in `class_names`.
     class_names : one name per class.
     name, source, license : what this is, where it comes from, what it may be used for.
@@ -38,7 +40,7 @@ class Dataset:
     (2, array([1, 0]))
     """
 
-    images: np.ndarray
+    images: np.ndarray | ImageFiles
     labels: np.ndarray
     class_names: tuple[str, ...]
     name: str = "unnamed"
@@ -46,7 +48,8 @@ class Dataset:
     license: str = "unknown"
 
     def __post_init__(self):
-        expect_rank("images", self.images, "N H W C")
+        if not isinstance(self.images, ImageFiles):
+            expect_rank("images", self.images, "N H W C")
         if self.images.dtype != np.uint8:
             raise TypeError(f"images must be uint8, from 0 to 255, got {self.images.dtype}.")
         if self.labels.shape != self.images.shape[:1]:
