@@ -11,7 +11,7 @@ from cnnlab.train import Trainer, evaluate
 
 train, test = data.load("shapes")
 preprocess = data.Standardize.fit(np.asarray(train.images))
-for name, rate, epochs in (("linear", 0.001, 10), ("convnet", 0.05, 10)):
+for name, rate, epochs in (("linear", 0.001, 6), ("convnet", 0.05, 6)):
     rng = np.random.default_rng(0)
     model = zoo.build(name, train.image_shape, train.n_classes, rng=rng)
     trainer = Trainer(

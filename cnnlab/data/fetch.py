@@ -112,11 +112,10 @@ def cache_folder() -> Path:
 
     Examples
     --------
-    >>> before = os.environ.get("CNNLAB_DATA")
-    >>> os.environ["CNNLAB_DATA"] = "/mnt/data"
-    >>> cache_folder().as_posix()
+    >>> from unittest.mock import patch
+    >>> with patch.dict(os.environ, CNNLAB_DATA="/mnt/data"):
+    ...     cache_folder().as_posix()
     '/mnt/data'
-    >>> _ = os.environ.pop("CNNLAB_DATA") if before is None else os.putenv("CNNLAB_DATA", before)
     """
     import pooch
 

@@ -72,11 +72,11 @@ def _ring(x, y):
 
 
 def _square(x, y):
-    return _box(x, y, 0.78, 0.78)
+    return _box(x, y, 0.7, 0.7)
 
 
 def _triangle(x, y):
-    return np.maximum(np.maximum(y, -0.5 * y + 0.866 * x), -0.5 * y - 0.866 * x) - 0.53
+    return np.maximum(y, 0.866 * abs(x) - 0.5 * y) - 0.5
 
 
 def _cross(x, y):
@@ -84,8 +84,8 @@ def _cross(x, y):
 
 
 def _star(x, y):
-    # Folded along its ten axes of symmetry, a star is one line, from a tip at (1, 0) to a notch.
-    angle = abs((np.arctan2(y, x) + _TURN / 10) % (_TURN / 5) - _TURN / 10)
+    # Folded along its axes of symmetry, a star is one line, from the tip at its top to a notch.
+    angle = abs((np.arctan2(x, -y) + _TURN / 10) % (_TURN / 5) - _TURN / 10)
     radius = np.hypot(x, y)
     notch_x, notch_y = 0.42 * np.cos(_TURN / 10), 0.42 * np.sin(_TURN / 10)
     across = notch_y * (radius * np.cos(angle) - 1) + (1 - notch_x) * radius * np.sin(angle)
@@ -135,49 +135,77 @@ CLASSES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 def _draw(labels, size, rngs):
     """(B, size, size, 3) uint8: one scene for each label, each from its own generator."""
+    canvas = _Canvas(size, rngs)
+    ground = canvas.color(0, 1)
+    canvas.pixels += ground
+    canvas.light()
+    canvas.clutter()
+    # In every channel at least 0.35 away from the ground: seen on any ground.
+    canvas.figure(labels, (ground + canvas.color(0.35, 0.65)) % 1)
+    canvas.noise()
+    return np.clip((canvas.pixels * 255).round(), 0, 255).astype(np.uint8)
 
-    def number(low, high):
-        return (low + (high - low) * np.array([rng.random() for rng in rngs]))[:, None, None]
 
-    def color(low, high):
-        return (low + (high - low) * np.array([rng.random(3) for rng in rngs]))[:, None, None]
+class _Canvas:
+    """A few images that are painted at once; the chances of each come from its own generator.
 
-    # The image reaches from −1 to 1; lengths are measured in halves of its height.
-    middles = (np.arange(size) * 2 + 1) / size - 1
+    An image reaches from −1 to 1 in both directions, so the scene does not depend on its size.
+    """
 
-    def turned(left, top, angle):
-        """The pixels as seen from a point, with the axes turned: x, y (B, size, size)."""
+    def __init__(self, size, rngs):
+        self.size, self.rngs = size, rngs
+        self.pixels = np.zeros((len(rngs), size, size, 3), np.float32)
+
+    def number(self, low, high):
+        """One number for each image, (B, 1, 1)."""
+        draws = np.array([rng.random() for rng in self.rngs], np.float32)
+        return (low + (high - low) * draws)[:, None, None]
+
+    def color(self, low, high):
+        """Three numbers for each image, (B, 1, 1, 3)."""
+        draws = np.array([rng.random(3) for rng in self.rngs], np.float32)
+        return (low + (high - low) * draws)[:, None, None]
+
+    def turned(self, left, top, angle):
+        """The pixels as seen from a point, with the axes turned: x and y, (2, B, size, size)."""
+        middles = (np.arange(self.size, dtype=np.float32) * 2 + 1) / self.size - 1
         x, y = middles - left, middles[:, None] - top
         cos, sin = np.cos(angle), np.sin(angle)
-        return (cos * x + sin * y).astype(np.float32), (cos * y - sin * x).astype(np.float32)
+        return np.stack([cos * x + sin * y, cos * y - sin * x])
 
-    def paint(distance, color):
-        # A pixel that the outline crosses is covered in part.
-        covered = np.clip(0.5 - distance * (size / 2), 0, 1)[..., None]
-        images[...] += covered * (color - images)
+    def paint(self, distance, color):
+        """Cover what is inside; a pixel that the outline crosses is covered in part."""
+        covered = np.clip(0.5 - distance * (self.size / 2), 0, 1)[..., None]
+        self.pixels += covered * (color - self.pixels)
 
-    ground = color(0, 1)
-    from_the_side, _ = turned(0, 0, number(0, _TURN))
-    images = (ground + (number(0, 0.15) * from_the_side)[..., None]).astype(np.float32)
-    shown = number(-1, _CLUTTER)
-    for place in range(_CLUTTER):
-        x, y = turned(number(-1, 1), number(-1, 1), number(0, _TURN))
-        width, height = number(0.06, 0.12), number(0.06, 0.3)
-        outline = np.where(number(0, 1) < 0.5, np.hypot(x, y) - width, _box(x, y, width, height))
-        paint(np.where(place < shown, outline, 1), color(0, 1))
+    def light(self):
+        """Make one side a little brighter than the other."""
+        along, _ = self.turned(0, 0, self.number(0, _TURN))
+        self.pixels += (self.number(0, 0.15) * along)[..., None]
 
-    radius = number(0.55, 0.85)
-    reach = 1 - radius
-    x, y = turned(reach * number(-1, 1), reach * number(-1, 1), number(-0.3, 0.3))
-    x, y = x / radius, y / radius
-    distance = np.empty_like(x)
-    for label, outline in enumerate(CLASSES.values()):
-        members = labels == label
-        distance[members] = outline(x[members], y[members])
-    # In every channel at least 0.35 away from the ground: seen on any ground.
-    paint(distance * radius, (ground + color(0.35, 0.65)) % 1)
+    def clutter(self):
+        """Scatter small disks and bars, none to four."""
+        shown = self.number(-1, _CLUTTER)
+        for place in range(_CLUTTER):
+            x, y = self.turned(self.number(-1, 1), self.number(-1, 1), self.number(0, _TURN))
+            width, height = self.number(0.06, 0.12), self.number(0.06, 0.3)
+            disk, bar = np.hypot(x, y) - width, _box(x, y, width, height)
+            outline = np.where(self.number(0, 1) < 0.5, disk, bar)
+            self.paint(np.where(place < shown, outline, np.inf), self.color(0, 1))
 
-    images = images * 255
-    for image, rng, strength in zip(images, rngs, number(0, 20).ravel(), strict=True):
-        image += strength * rng.standard_normal(image.shape, np.float32)
-    return np.clip(images.round(), 0, 255).astype(np.uint8)
+    def figure(self, labels, color):
+        """Put the shape or texture of the class somewhere, in one piece."""
+        radius = self.number(0.5, 0.85)
+        left, top = ((1 - radius) * self.number(-1, 1) for _ in range(2))
+        x, y = self.turned(left, top, self.number(-0.3, 0.3)) / radius
+        distance = np.empty_like(x)
+        for label, outline in enumerate(CLASSES.values()):
+            members = labels == label
+            distance[members] = outline(x[members], y[members])
+        self.paint(distance * radius, color)
+
+    def noise(self):
+        """Disturb every pixel, in some images more than in others."""
+        strengths = self.number(0, 0.08).ravel()
+        for pixels, rng, strength in zip(self.pixels, self.rngs, strengths, strict=True):
+            pixels += strength * rng.standard_normal(pixels.shape, np.float32)
