@@ -128,8 +128,8 @@ def test_without_a_network_the_error_says_what_to_put_where(command, monkeypatch
     assert done.exit_code == 1
     assert done.stderr.splitlines()[-1] == (
         "Error: cifar-10-binary.tar.gz could not be downloaded: 127.0.0.1:9 cannot be reached. "
-        f"Without a network, put cifar-10-binary.tar.gz into {cache / 'cifar-10'}; "
-        f"to be had at {NOWHERE}."
+        f"Without a network, fetch what is missing on another machine and put it into "
+        f"{cache / 'cifar-10'}: {NOWHERE}cifar-10-binary.tar.gz"
     )
     assert not [path for path in cache.rglob("*") if path.is_file()]
 

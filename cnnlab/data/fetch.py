@@ -98,12 +98,15 @@ class Download:
                 reasons.append(f"{urlsplit(mirror).netloc} {_reason(error)}")
         path = folder / file.name
         what = f"{path} is not the official file, which" if path.exists() else file.name
-        needed = [
-            each.name for each in self.files if each is file or not (folder / each.name).exists()
+        missing = [
+            self.mirrors[0] + each.name
+            for each in self.files
+            if each is file or not (folder / each.name).exists()
         ]
+        # Last and without a full stop, so that the addresses can be copied.
         raise DownloadError(
-            f"{what} could not be downloaded: {'; '.join(reasons)}. Without a network, put "
-            f"{', '.join(needed)} into {folder}; to be had at {self.mirrors[0]}."
+            f"{what} could not be downloaded: {'; '.join(reasons)}. Without a network, fetch what "
+            f"is missing on another machine and put it into {folder}: {' '.join(missing)}"
         )
 
 

@@ -23,8 +23,8 @@ class DataFileError(ValueError):
 def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """The array of bytes inside a gzipped IDX file, such as train-images-idx3-ubyte.gz.
 
-    Two zeros, the type (8 for unsigned bytes), the number of axes; the size of each axis in
-    four bytes, the largest first; then the numbers, the last axis fastest.
+    Two zeros, the type (8 for unsigned bytes), the number of axes; the size of each axis as a
+    big-endian number of four bytes; then the array, its last axis fastest.
 
     Parameters
     ----------

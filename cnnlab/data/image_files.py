@@ -9,7 +9,7 @@ from cnnlab.data.formats import DataFileError
 
 # By content, not by name; and none of the formats that Pillow needs other programs for.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
-# A photograph has 50 million pixels at most; a small file that claims more is a trap.
+# More than photographs have; a small file that claims even more is a trap.
 _MOST_PIXELS = 80_000_000
 
 
