@@ -97,7 +97,7 @@ def _crescent(x, y):
 
 
 def _stripes(x, y):
-    return np.maximum(_disk(x, y), _wave(x, 0.5) - 0.125)
+    return np.maximum(_disk(x, y), _wave(x, 0.52) - 0.13)
 
 
 def _checkerboard(x, y):
@@ -107,7 +107,8 @@ def _checkerboard(x, y):
 
 
 def _dots(x, y):
-    return np.maximum(_disk(x, y), np.hypot(_wave(x, 0.56), _wave(y, 0.56)) - 0.18)
+    dots = np.hypot(_wave(x, 0.56), _wave(y, 0.56)) - 0.18
+    return np.maximum(_box(x, y, 0.8, 0.8), dots)  # three by three of them, each whole
 
 
 def _box(x, y, half_width, half_height):
