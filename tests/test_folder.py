@@ -118,7 +118,7 @@ def test_a_single_image_is_read(pets, place):
 def test_files_convert_as_arrays_do(pets):
     images = data.folder(pets, size=16).images
     floats = np.asarray(images, np.float32)
-    assert floats.dtype == np.float32
+    assert floats.dtype == images.__array__(np.float32).dtype == np.float32
     np.testing.assert_array_equal(floats, np.asarray(images))
     with pytest.raises(ValueError, match="always read into a new array, got copy=False"):
         np.array(images, copy=False)
