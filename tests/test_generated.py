@@ -76,14 +76,68 @@ def test_a_distance_is_one():
         assert np.median(slope[abs(distance) < 0.02]) == pytest.approx(1, abs=0.02), name
 
 
-def test_the_figure_is_seen_on_its_ground(monkeypatch):
-    for painted in ("light", "clutter", "noise"):
-        monkeypatch.setattr(f"cnnlab.data.generated._Canvas.{painted}", lambda canvas: None)
+@pytest.fixture
+def only(monkeypatch):
+    """Leave out of the scenes everything but the ground and one more thing."""
+
+    def leave(thing):
+        for other in {"light", "clutter", "figure", "noise"} - {thing}:
+            monkeypatch.setattr(f"cnnlab.data.generated._Canvas.{other}", lambda *_: None)
+
+    return leave
+
+
+def test_the_figure_is_seen_on_its_ground(only):
+    only("figure")
     for image in drawn(100).images:
         colors, counts = np.unique(image.reshape(-1, 3), axis=0, return_counts=True)
         ground, figure = colors[np.argsort(counts)[:-3:-1]].astype(int)
         assert (abs(ground - figure) > 0.34 * 255).all()
         assert counts.max() < 1000, "something is drawn"
+
+
+def test_the_figure_is_whole(only):
+    only("figure")
+    images = drawn(200).images
+    border = np.ones((32, 32), bool)
+    border[1:-1, 1:-1] = False
+    around = images[:, border]
+    # The outermost pixel may be touched, no more.
+    assert (around == around[:, :1]).all(axis=(1, 2)).mean() > 0.9, "the ground goes all around"
+
+
+def test_an_edge_is_one_pixel_wide_at_any_size(only):
+    only("figure")
+    for size in (32, 96, 192):
+        for image in drawn(51, size=size).images[::10]:  # the disks
+            distance = abs(image - image[0, 0].astype(float)).sum(axis=2)
+            covered = distance / distance.max()
+            radius = np.sqrt(covered.sum() / np.pi)
+            crossed = ((covered > 0) & (covered < 1)).sum()
+            assert crossed / (2 * np.pi * radius) == pytest.approx(1, abs=0.12)
+
+
+def test_the_light_changes_slowly(only):
+    only("light")
+    images = drawn(50).images.astype(int)
+    assert (images.std(axis=(1, 2)).max(axis=1) > 1).mean() > 0.8
+    assert abs(np.diff(images, axis=1)).max() <= 0.15 * 255 * 2 / 32 + 1
+
+
+def test_some_images_have_clutter_and_some_have_none(only):
+    only("clutter")
+    images = drawn(300).images.reshape(300, -1, 3)
+    clear = (images == np.median(images, axis=1, keepdims=True)).all(axis=(1, 2))
+    assert 0.1 < clear.mean() < 0.3, "one in five"
+    assert 0.01 < (images != np.median(images, axis=1, keepdims=True)).any(axis=2).mean() < 0.1
+
+
+def test_noise_is_strong_in_some_images_and_weak_in_others(only):
+    only("noise")
+    images = drawn(200).images.reshape(200, -1)
+    spread = np.stack([images[:, channel::3].std(axis=1) for channel in range(3)]).max(axis=0)
+    assert spread.min() < 2
+    assert 0.05 * 255 < spread.max() < 0.09 * 255
 
 
 def test_a_linear_classifier_does_not_get_far():
