@@ -130,7 +130,7 @@ def build(names, check):
     "model_name",
     default="convnet",
     show_default=True,
-    help="Which network: convnet or linear.",
+    help="Which network: alexnet, alexnet_small, convnet, lenet or linear.",
 )
 @click.option(
     "--data",

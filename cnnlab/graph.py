@@ -27,7 +27,7 @@ class Gate:
     ----------
     symbol : as it is drawn.
     forward : forward(a, b, …) → the output.
-    slopes : slopes(out, a, b, …) → the derivative of the output by each input, in order.
+    slopes : slopes(out, a, b, …) → a tuple: the derivative of the output by each input, in order.
 
     Examples
     --------
@@ -136,6 +136,13 @@ class Value:
         ----------
         gates : how many gates pass their gradient on, to watch it flow; all by default. What
             it has not reached keeps None.
+
+        Raises
+        ------
+        TypeError
+            If a gate does not give a tuple of one slope for each input.
+        ValueError
+            If a gate has no finite value or slope there.
         """
         self.forward()
         nodes = topological(self)
@@ -150,6 +157,12 @@ class Value:
         inputs = [parent.value for parent in self.parents]
         with _explained(gate.symbol, "slope", inputs):
             slopes = gate.slopes(self.value, *inputs)
+            if not isinstance(slopes, tuple | list) or len(slopes) != len(inputs):
+                raise TypeError(
+                    f"the gate {gate.symbol} must give a tuple of {len(inputs)} slopes, one for "
+                    f"each input, got {slopes!r}."
+                )
+            slopes = tuple(map(_finite, slopes))
         self.passed = tuple(grad * slope for slope in slopes)
         for parent, gradient in zip(self.parents, self.passed, strict=True):
             parent.grad = gradient if parent.grad is None else parent.grad + gradient
@@ -158,7 +171,7 @@ class Value:
         if self.gate is not None:
             inputs = [parent.value for parent in self.parents]
             with _explained(self.gate.symbol, "value", inputs):
-                self.value = float(self.gate.forward(*inputs))
+                self.value = _finite(self.gate.forward(*inputs))
 
     def __add__(self, other):
         return _binary(add, self, other)
@@ -208,7 +221,7 @@ subtract = Gate("−", lambda a, b: a - b, lambda out, a, b: (1.0, -1.0))
 multiply = Gate("×", lambda a, b: a * b, lambda out, a, b: (b, a))
 divide = Gate("÷", lambda a, b: a / b, lambda out, a, b: (1 / b, -out / b))
 # Of two equal inputs the first gets the gradient.
-maximum = Gate("max", max, lambda out, a, b: (float(a >= b), float(a < b)))
+maximum = Gate("max", lambda a, b: max(a, b), lambda out, a, b: (float(a >= b), float(a < b)))
 negative = Gate("×(−1)", lambda a: -a, lambda out, a: (-1.0,))
 reciprocal = Gate("1/x", lambda a: 1 / a, lambda out, a: (-(out**2),))
 exp = Gate("exp", math.exp, lambda out, a: (out,))
@@ -374,6 +387,12 @@ def _explained(symbol, what, inputs):
     except (ValueError, ZeroDivisionError, OverflowError) as error:
         numbers = " and ".join(f"{number:g}" for number in inputs)
         raise ValueError(f"the gate {symbol} has no finite {what} at {numbers}.") from error
+
+
+def _finite(number):
+    if not math.isfinite(number):
+        raise OverflowError(f"{number} is no finite number.")
+    return float(number)
 
 
 def _binary(gate, left, right):

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from cnnlab.shapes import ShapeError, expect_generator, expect_number
+from cnnlab.shapes import ShapeError, expect_generator, expect_number, expect_whole
 
 
 def zeros(shape, *, rng: np.random.Generator | None = None, dtype=np.float32) -> np.ndarray:
@@ -131,8 +131,8 @@ def he(shape, *, rng: np.random.Generator, dtype=np.float32) -> np.ndarray:
 
 
 def _weights(shape):
-    if not isinstance(shape, tuple | list) or len(shape) < 2 or math.prod(shape) <= 0:
-        raise ShapeError(
-            f"weights need a shape (…, inputs, outputs) of whole numbers, got {shape}."
-        )
+    if not isinstance(shape, tuple | list) or len(shape) < 2:
+        raise ShapeError(f"weights need a shape (…, inputs, outputs), got {shape}.")
+    for size in shape:
+        expect_whole("every size of the weights", size, error=ShapeError)
     return tuple(shape)

@@ -2,15 +2,17 @@
 
 import html
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from cnnlab.layers import Layer, Loss, Shape, SoftmaxLoss
 from cnnlab.ops import Ops, reference
-from cnnlab.shapes import ShapeError, expect_whole, memory
+from cnnlab.shapes import ShapeError, expect_input_shape, expect_whole, memory
 
 
 class ModelFileError(ValueError):
@@ -36,7 +38,8 @@ class Sequential:
     ValueError
         If a layer belongs to a network already.
     TypeError
-        If something in the list is no layer, or rng no generator.
+        If layers is no list, something in it no layer, input_shape no shape, dtype no
+        floating-point type, ops no table, loss no loss, or rng no generator.
 
     Examples
     --------
@@ -60,14 +63,14 @@ class Sequential:
         ops: Ops = reference,
         loss: Loss | None = None,
     ):
-        self.layers = tuple(layers)
         self.dtype, self.ops = np.dtype(dtype), ops
-        _expect_inputs(self.layers, input_shape, self.dtype)
+        self._loss = SoftmaxLoss() if loss is None else loss
+        _expect_inputs(layers, input_shape, self.dtype, ops, self._loss)
+        self.layers = tuple(layers)
         # All sizes first: if one does not fit, no layer has been touched.
         self.shapes = self._shapes(tuple(input_shape))
         for layer, shape in zip(self.layers, self.shapes, strict=False):
             layer.build(shape, rng=rng, dtype=self.dtype, ops=ops)
-        self._loss = SoftmaxLoss() if loss is None else loss
         self._loss.build(ops=ops)
 
     @property
@@ -99,6 +102,13 @@ class Sequential:
         TypeError
             If x holds whole numbers, as images do before they are preprocessed.
         """
+        x = self.as_inputs(x)
+        for layer in self.layers:
+            x = layer.forward(x, training=training)
+        return x
+
+    def as_inputs(self, x: np.ndarray) -> np.ndarray:
+        """The batch in the network's dtype, once it is seen to be one; raises as `forward` does."""
         x = np.asarray(x)
         if x.shape[1:] != self.input_shape:
             raise ShapeError(
@@ -110,10 +120,7 @@ class Sequential:
                 f"x must hold floating-point numbers, got {x.dtype}: preprocess the images "
                 f"first, for example with data.Standardize."
             )
-        x = x.astype(self.dtype, copy=False)
-        for layer in self.layers:
-            x = layer.forward(x, training=training)
-        return x
+        return x.astype(self.dtype, copy=False)
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """The gradient of the inputs, (N, …), from that of the scores, (N, C).
@@ -218,14 +225,8 @@ class Sequential:
         ----------
         path : of the file, such as "model.npz"; the folder must exist.
         """
-        path = Path(path)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-        try:
-            with unfinished.open("wb") as file:
-                np.savez(file, allow_pickle=False, **self._arrays())
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with write_whole(path) as file:
+            np.savez(file, allow_pickle=False, **self._arrays())
 
     def load(self, path: str | os.PathLike) -> None:
         """Read what `save` wrote for a network of the same layers.
@@ -243,11 +244,7 @@ class Sequential:
             message says which differ. The network is then as it was before.
         """
         found, own = _read_arrays(Path(path)), self._arrays()
-        if differences := _differences(own, found):
-            raise ModelFileError(
-                f"{path} must hold the parameters of this network; they differ in "
-                f"{'; '.join(differences)}."
-            )
+        expect_same_arrays(path, own, found)
         for name, array in own.items():
             array[...] = found[name]
 
@@ -359,18 +356,19 @@ class Summary:
         return [head, *body, ("", "total", "", f"{self.parameters:,}", _bytes(self.memory))]
 
 
-def _expect_inputs(layers, input_shape, dtype):
+def _expect_inputs(layers, input_shape, dtype, ops, loss):
+    if not isinstance(layers, Sequence):
+        raise TypeError(f"layers must be a list of layers, got {layers!r}.")
     for index, layer in enumerate(layers):
         if not isinstance(layer, Layer):
             raise TypeError(f"layer {index} must be a layer, got {layer!r}.")
-    if not isinstance(input_shape, tuple | list):
-        raise TypeError(
-            f"input_shape must be (height, width, channels) or (numbers,), got {input_shape!r}."
-        )
-    for size in input_shape:
-        expect_whole("every size of input_shape", size, error=ShapeError)
+    expect_input_shape(input_shape)
     if dtype.kind != "f":
         raise TypeError(f"dtype must be a floating-point type, got {dtype}.")
+    if not isinstance(ops, Ops):
+        raise TypeError(f"ops must be a table of operations, an Ops, got {ops!r}.")
+    if not isinstance(loss, Loss):
+        raise TypeError(f"loss must be a loss such as SoftmaxLoss(), got {loss!r}.")
 
 
 def _bytes(count):
@@ -392,6 +390,19 @@ def _html_row(tag, cells):
     )
 
 
+@contextmanager
+def write_whole(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    """A file to write that appears complete or not at all; until then the old one stays."""
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
 def _read_arrays(path):
     """All arrays of an .npz file, or a ModelFileError in place of NumPy's many."""
     try:
@@ -405,6 +416,15 @@ def _read_arrays(path):
         raise ModelFileError(
             f"{path} must be an .npz file written by save, complete and undamaged."
         ) from error
+
+
+def expect_same_arrays(path, own: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> None:
+    """Raise ModelFileError unless a file holds arrays of our names, shapes and dtypes."""
+    if differences := _differences(own, found):
+        raise ModelFileError(
+            f"{path} must hold the parameters of this network; they differ in "
+            f"{'; '.join(differences)}."
+        )
 
 
 def _differences(own, found):

@@ -83,7 +83,7 @@ def receptive_field(layers) -> int:
     Raises
     ------
     ShapeError
-        If a kernel size or stride is not a whole number of at least 1.
+        If a layer is no pair, or a kernel size or stride not a whole number of at least 1.
 
     Source: Goodfellow et al. 2016, "Deep Learning", figure 9.4; Dumoulin & Visin 2016.
 
@@ -97,7 +97,10 @@ def receptive_field(layers) -> int:
     7
     """
     field, jump = 1, 1
-    for kernel_size, stride in layers:
+    for layer in layers:
+        if not isinstance(layer, tuple | list) or len(layer) != 2:
+            raise ShapeError(f"each layer must be a pair (kernel_size, stride), got {layer!r}.")
+        kernel_size, stride = layer
         _expect_size("kernel_size", kernel_size, 1)
         _expect_size("stride", stride, 1)
         field += (kernel_size - 1) * jump
@@ -197,6 +200,11 @@ def affine_parameters(inputs: int, units: int) -> tuple[int, int]:
 def memory(shape: tuple[int, ...], *, dtype=np.float32) -> int:
     """How many bytes an array of this shape takes.
 
+    Raises
+    ------
+    ShapeError
+        If a size is not a whole number of at least 0.
+
     Examples
     --------
     The output of AlexNet's first layer, for one image:
@@ -204,6 +212,8 @@ def memory(shape: tuple[int, ...], *, dtype=np.float32) -> int:
     >>> memory((55, 55, 96))
     1161600
     """
+    for size in shape:
+        _expect_size("every size of the shape", size, 0)
     return math.prod(shape) * np.dtype(dtype).itemsize
 
 
@@ -267,6 +277,31 @@ def expect_array(name: str, array) -> None:
         raise TypeError(f"{name} must be a NumPy array, got {type(array).__name__}.")
 
 
+def expect_input_shape(input_shape) -> None:
+    """Raise an error unless this is the shape of one input of a layer, without the batch axis.
+
+    Raises
+    ------
+    TypeError
+        If it is no shape at all.
+    ShapeError
+        If a size is not a whole number of at least 1.
+
+    Examples
+    --------
+    >>> expect_input_shape(784)
+    Traceback (most recent call last):
+        ...
+    TypeError: input_shape must be (height, width, channels) or (numbers,), got 784.
+    """
+    if not isinstance(input_shape, tuple | list):
+        raise TypeError(
+            f"input_shape must be (height, width, channels) or (numbers,), got {input_shape!r}."
+        )
+    for size in input_shape:
+        _expect_size("every size of input_shape", size, 1)
+
+
 def expect_floats(name: str, array) -> None:
     """Raise TypeError unless this is an array of floating-point numbers.
 
@@ -327,7 +362,8 @@ def as_upstream(dout, shape: tuple[int, ...], dtype) -> np.ndarray:
     """
     dout = np.asarray(dout, dtype)
     if dout.shape != shape:
-        raise ShapeError(f"dout must have the output's shape {shape}, got {dout.shape}.")
+        words = f"{shape}" if shape else "(), a single number"
+        raise ShapeError(f"dout must have the output's shape {words}, got {dout.shape}.")
     return dout
 
 

@@ -1,13 +1,13 @@
 """Training: many small steps, watched."""
 
 import math
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from cnnlab import progress
 from cnnlab.data import Dataset, batches
 from cnnlab.metrics import accuracy
 from cnnlab.model import Sequential
@@ -68,6 +68,10 @@ class TrainingDiverged(ArithmeticError):  # noqa: N818 - it tells what happened,
     def __init__(self, message: str, history: History):
         super().__init__(message)
         self.history = history
+
+    def __reduce__(self):
+        # Without this it could not come back from another process.
+        return type(self), (*self.args, self.history)
 
 
 class Trainer:
@@ -230,14 +234,7 @@ class Trainer:
             array[...] = copy
 
     def _bar(self, total):
-        # In a notebook this import loads ipywidgets.
-        from tqdm.auto import tqdm
-
-        ipython = sys.modules.get("IPython")
-        seen = sys.stderr.isatty() or (ipython is not None and ipython.get_ipython() is not None)
-        show = seen if self.progress is None else self.progress
-        # In a file or a log, a line now and then is enough.
-        return tqdm(total=total, disable=not show, unit="step", mininterval=0.1 if seen else 5)
+        return progress.bar(total, show=self.progress, unit="step")
 
 
 def evaluate(

@@ -88,7 +88,11 @@ def test_the_seed_decides_the_result(tmp_path):
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("--model", "resnet", "one of convnet, linear, got 'resnet'"),
+        (
+            "--model",
+            "resnet",
+            "one of alexnet, alexnet_small, convnet, lenet, linear, got 'resnet'",
+        ),
         ("--data", "imagenet", "fashion-mnist-small, mnist, shapes, got 'imagenet'"),
         ("--epochs", "0", "--epochs"),
         ("--learning-rate", "-1", "--learning-rate"),

@@ -4,7 +4,6 @@ import importlib.util
 import subprocess
 import sys
 import time
-from collections import Counter
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 from cnnlab import data
-from cnnlab.data import Dataset, Standardize
+from cnnlab.data import Dataset
 from cnnlab.shapes import ShapeError
 
 ARRAYS = {
@@ -206,105 +205,6 @@ def test_split_is_chance_that_the_generator_decides():
 def test_split_leaves_neither_side_empty(held_out):
     with pytest.raises(ValueError, match=rf"both sides.* from 1 to 9, got {held_out}"):
         data.split(numbered(10), held_out, np.random.default_rng(0))
-
-
-# Batches
-
-
-def test_batches_show_every_example_once_with_its_own_label():
-    dataset = numbered(10)
-    drawn = list(data.batches(dataset, 4, np.random.default_rng(0)))
-    assert [len(labels) for _, labels in drawn] == [4, 4, 2]
-    numbers = np.concatenate([images[:, 0, 0, 0] for images, _ in drawn])
-    labels = np.concatenate([labels for _, labels in drawn])
-    assert sorted(numbers.tolist()) == list(range(10))
-    np.testing.assert_array_equal(labels, numbers % 2)
-
-
-def test_batches_come_in_an_order_that_the_generator_decides():
-    def order(rng):
-        return [
-            int(y) for _, labels in data.batches(numbered(10, n_classes=10), 4, rng) for y in labels
-        ]
-
-    rng = np.random.default_rng(0)
-    first, second = order(rng), order(rng)
-    assert first != second, "each epoch has an order of its own"
-    assert first == order(np.random.default_rng(0))
-    assert first != list(range(10))
-
-
-@pytest.mark.parametrize("batch_size", [0, -1, 2.0, "4"])
-def test_batches_need_a_size(batch_size):
-    with pytest.raises(ValueError, match=rf"batch_size must be.* got {batch_size!r}"):
-        next(data.batches(numbered(10), batch_size, np.random.default_rng(0)))
-
-
-# Preprocessing
-
-
-def test_standardize_centers_and_scales_each_channel():
-    rng = np.random.default_rng(0)
-    images = np.stack(
-        [rng.integers(0, 50, (20, 6, 7)), rng.integers(100, 250, (20, 6, 7))], axis=3
-    ).astype(np.uint8)
-    out = Standardize.fit(images)(images)
-    assert out.dtype == np.float32
-    np.testing.assert_allclose(out.mean(axis=(0, 1, 2)), 0, atol=1e-5)
-    np.testing.assert_allclose(out.std(axis=(0, 1, 2)), 1, atol=1e-5)
-
-
-def test_standardize_uses_the_statistics_of_what_it_was_fitted_to():
-    preprocess = Standardize.fit(np.array([0, 20], np.uint8).reshape(2, 1, 1, 1))
-    assert preprocess == Standardize((10.0,), (10.0,))
-    other = np.array([10, 30], np.uint8).reshape(2, 1, 1, 1)
-    assert preprocess(other).ravel().tolist() == [0.0, 2.0]
-
-
-def test_standardize_says_what_is_wrong_with_images():
-    images = np.random.default_rng(0).integers(0, 255, (2, 4, 5, 3)).astype(np.uint8)
-    preprocess = Standardize.fit(images)
-    with pytest.raises(TypeError, match=r"uint8.*got float32: were they preprocessed before"):
-        preprocess(preprocess(images))
-    with pytest.raises(TypeError, match=r"got float32"):
-        Standardize.fit(images.astype(np.float32))
-    with pytest.raises(ShapeError, match=r"must have 3 channels.*got 1: shape \(2, 4, 5, 1\)"):
-        preprocess(images[..., :1])
-    with pytest.raises(ShapeError, match=r"4 axes \(N, H, W, C\), got 3"):
-        preprocess(images[0])
-    with pytest.raises(ShapeError, match=r"no pixels"):
-        Standardize.fit(images[:0])
-    images[..., 1] = 7
-    with pytest.raises(ValueError, match=r"got 7 in every pixel of channel 1"):
-        Standardize.fit(images)
-
-
-# Augmentation
-
-
-def test_shift_moves_each_image_and_fills_with_zeros():
-    image = np.zeros((5, 6, 2), np.uint8)
-    image[2, 3] = 1, 2
-    moved = data.shift(np.stack([image] * 400), pixels=1, rng=np.random.default_rng(0))
-    assert moved.dtype == np.uint8
-    places = Counter()
-    for result in moved:
-        ((i, j),) = np.argwhere(result[..., 0])
-        assert result[i, j].tolist() == [1, 2], "channels move together"
-        assert result.sum() == 3, "nothing wraps around"
-        places[i - 2, j - 3] += 1
-    assert set(places) == {(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)}
-    assert min(places.values()) > 20, "all distances are equally likely"
-
-
-def test_flip_mirrors_about_half_left_to_right():
-    image = np.arange(24, dtype=np.uint8).reshape(3, 4, 2)
-    flipped = data.flip(np.stack([image] * 400), rng=np.random.default_rng(0))
-    assert flipped.dtype == np.uint8
-    mirrored = sum(np.array_equal(result, image[:, ::-1]) for result in flipped)
-    same = sum(np.array_equal(result, image) for result in flipped)
-    assert mirrored + same == 400
-    assert 160 < mirrored < 240
 
 
 # The photograph

@@ -771,6 +771,25 @@ def test_the_input_must_stay_as_it_is():
     assert report["x"].text == "it was overwritten; work on a copy"
 
 
+def test_one_wrong_gradient_makes_it_wrong_whatever_else_is_undecided():
+    x, y = np.array([-1.0, 0.0, 2.0]), normal(3)
+    report = check(
+        lambda x, y: (np.maximum(x, 0) + y**2, (x, y)),
+        lambda dout, cache: (dout * (cache[0] > 0), dout * cache[1]),
+        *(x, y),
+    )
+    assert [finding.verdict for finding in report.findings] == [UNDECIDED, WRONG]
+    assert report.verdict == WRONG
+    assert not report.ok
+
+
+def test_the_error_is_a_share_of_the_larger_one():
+    finding = check(lambda x: (x, None), lambda dout, cache: 2 * dout, np.ones(1))["x"]
+    got, expected = abs(finding.got), abs(finding.expected)
+    assert got == pytest.approx(2 * expected)
+    assert finding.largest_error == pytest.approx(expected / (got + 0.01))
+
+
 def test_backward_may_overwrite_dout_and_the_output():
     def forward(x):
         out = np.maximum(x, 0)
@@ -1480,6 +1499,14 @@ def test_a_network_with_normalization_and_dropout_is_checked_in_training(seed, d
     assert [generator.bit_generator.state for generator in model.generators()] == states
     for name, array in model.buffers().items():
         assert np.array_equal(array, buffers[name])
+
+
+def test_the_batch_of_a_layer_may_be_locked():
+    layer, rng = Affine(3), np.random.default_rng(0)
+    layer.build((4,), rng=rng, dtype=np.float64)
+    x = normal(2, 4)
+    x.flags.writeable = False
+    assert check_layer(layer, x, rng=rng).ok
 
 
 def test_a_network_in_float32_is_refused():

@@ -200,7 +200,13 @@ def test_a_stray_line_below_a_right_answer_costs_nothing(hand_in):
 
 def test_an_answer_that_ends_the_kernel_in_a_moment_does_not_cost_the_next(hand_in):
     later = "def patch_response(p, k):\n    return (p * k).sum()\n\nquit()"
-    assert outcome(hand_in({PATCH: later})) == ALL_RIGHT
+
+    def slower(notebook):  # so that the moment comes
+        for cell in notebook.cells:
+            if mark(cell).get("role") == "answer" and mark(cell)["question"] == SIZE:
+                cell.source = "import time\n\ntime.sleep(2)\n" + cell.source
+
+    assert outcome(hand_in({PATCH: later}, change=slower)) == ALL_RIGHT
 
 
 def test_not_implemented_for_one_case_is_wrong_and_input_is_an_error(hand_in):

@@ -71,6 +71,12 @@ def test_of_two_equal_inputs_the_first_gets_the_gradient_of_max():
     assert (a.grad, b.grad) == (1, 0)
 
 
+def test_relu_passes_nothing_at_zero():
+    x = Value(0)
+    relu(x).backward()
+    assert x.grad == 0
+
+
 # Sharing, and going twice
 
 
@@ -233,6 +239,13 @@ def test_a_gate_of_your_own():
     assert (f.value, a.grad, b.grad) == (5, 0.6, 0.8)
 
 
+@pytest.mark.parametrize("slopes", [3.0, (1.0,), (1.0, 2.0, 3.0)], ids=["number", "one", "three"])
+def test_a_gate_gives_a_slope_for_each_input(slopes):
+    mine = Gate("mine", lambda a, b: a + b, lambda out, a, b: slopes)
+    with pytest.raises(TypeError, match=r"mine must give a tuple of 2 slopes, .*, got [\(3]"):
+        mine(1, 2).backward()
+
+
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
@@ -246,10 +259,18 @@ def test_a_gate_of_your_own():
         (lambda: reciprocal(Value(0)), ValueError, "the gate 1/x has no finite value at 0"),
         (lambda: Value(1) / Value(0), ValueError, "the gate ÷ has no finite value at 1 and 0"),
         (lambda: Value(-8) ** 0.5, ValueError, r"the gate \^0\.5 has no finite value at -8"),
+        (
+            lambda: Value(1e200) * Value(1e200),
+            ValueError,
+            r"× has no finite value at 1e\+200",
+        ),
+        (lambda: (Value(0) / 1e-320).backward(), ValueError, "the gate ÷ has no finite slope at 0"),
+        (lambda: maximum(1, 2, 3), TypeError, "takes 2 positional arguments but 3 were given"),
         (lambda: (Value(0) ** 0.5).backward(), ValueError, r"\^0\.5 has no finite slope at 0"),
         (lambda: Value(2) ** Value(3), TypeError, "the exponent must be a plain number, got Val"),
         (lambda: Value(2) + "a", TypeError, "unsupported operand"),
         (lambda: [1] - Value(2), TypeError, "unsupported operand"),
+        (lambda: np.ones(2) * Value(2), TypeError, "unsupported operand"),
         (lambda: Value(2) < Value(3), TypeError, "not supported"),
     ],
 )
@@ -360,6 +381,13 @@ def test_a_wire_shows_no_more_than_has_come_back_along_it():
     gradients = {wire.end and wire.end.gate.symbol: wire.gradient for wire in drawing(f).wires}
     assert gradients["tanh"] is None
     assert x.grad == math.tanh(3)
+
+
+def test_no_wire_lies_on_another():
+    x = Value(3, "x")
+    for f in (x * x, x + x * x, maximum(x * x, x)):
+        ways = [wire.points for wire in drawing(f).wires]
+        assert len(set(ways)) == len(ways)
 
 
 def test_a_constant_stands_beside_its_gate_and_a_name_on_the_left():

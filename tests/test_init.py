@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from cnnlab.init import fan_in, he, normal, zeros
+from cnnlab.init import fan_in, fan_out, he, normal, xavier, zeros
+from cnnlab.shapes import ShapeError
 
 
 @pytest.mark.parametrize(
@@ -80,3 +81,35 @@ def test_the_generator_decides(draw):
 def test_randomness_must_be_passed():
     with pytest.raises(TypeError, match="rng"):
         he((3, 4))
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        (7, r"weights need a shape \(…, inputs, outputs\), got 7"),
+        ((7,), r"weights need a shape \(…, inputs, outputs\), got \(7,\)"),
+        ((0, 3), "every size of the weights must be .* at least 1, got 0"),
+        ((-3, -4), "every size of the weights must be .* at least 1, got -3"),
+        ((3, 4.0), "every size of the weights must be .* at least 1, got 4.0"),
+    ],
+)
+@pytest.mark.parametrize("draw", [he, xavier], ids=["he", "xavier"])
+def test_a_shape_that_is_none_of_weights_is_refused(draw, shape, words):
+    with pytest.raises(ShapeError, match=words):
+        draw(shape, rng=np.random.default_rng(0))
+
+
+def test_xavier_weighs_inputs_and_outputs():
+    assert fan_out((7, 5, 40, 30)) == 7 * 5 * 30
+    w = xavier((7, 5, 40, 30), rng=np.random.default_rng(0))
+    assert w.std() == pytest.approx(math.sqrt(2 / (7 * 5 * (40 + 30))), rel=0.02)
+    # A Gaussian, not a box: some of 42,000 weights lie beyond three standard deviations.
+    assert abs(w).max() > 3 * w.std()
+
+
+def test_a_width_must_be_a_number_of_at_least_0():
+    for std in (-1, np.nan):
+        with pytest.raises(ValueError, match="std must be a finite number of at least 0, got"):
+            normal((3, 4), std=std, rng=np.random.default_rng(0))
+    with pytest.raises(TypeError, match=r"rng must be a generator .* got int"):
+        normal((3, 4), std=1, rng=0)

@@ -9,6 +9,7 @@ from cnnlab.gradcheck import check_layer
 from cnnlab.init import normal
 from cnnlab.layers import (
     ELU,
+    L2,
     LRN,
     Affine,
     AvgPool,
@@ -18,6 +19,7 @@ from cnnlab.layers import (
     Flatten,
     GlobalAvgPool,
     GlobalMaxPool,
+    HingeLoss,
     Layer,
     LeakyReLU,
     LocallyConnected,
@@ -27,6 +29,7 @@ from cnnlab.layers import (
     ReLU,
     Sigmoid,
     Softmax,
+    SoftmaxLoss,
     Tanh,
     TiledConv,
 )
@@ -158,11 +161,96 @@ def test_layers_do_their_mathematics_through_the_table(name, make, input_shape):
     assert calls == ["forward", "backward with mine cache"]
 
 
-def test_conv_hands_its_options_to_the_operation():
-    layer = built(Conv(4, (2, 3), stride=(2, 3), pad=(1, 3)), VOLUME)
+WINDOW = {"stride": (2, 3), "pad": (1, 3)}
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "options"),
+    [
+        ("conv", Conv(4, (2, 3), **WINDOW), WINDOW),
+        ("conv", Conv(4, (2, 3), groups=2, **WINDOW), WINDOW | {"groups": 2}),
+        ("local", LocallyConnected(4, (2, 3), **WINDOW), WINDOW),
+        ("tiled", TiledConv(4, (2, 3), tile=2, **WINDOW), WINDOW),
+        ("max_pool", MaxPool((2, 3), stride=(2, 1)), {"kernel_size": (2, 3), "stride": (2, 1)}),
+        ("avg_pool", AvgPool((2, 3)), {"kernel_size": (2, 3), "stride": None}),
+        ("max_pool", GlobalMaxPool(), {"kernel_size": (6, 9)}),
+        ("avg_pool", GlobalAvgPool(), {"kernel_size": (6, 9)}),
+        ("leaky_relu", LeakyReLU(0.3), {"slope": 0.3}),
+        ("elu", ELU(0.3), {"alpha": 0.3}),
+        ("maxout", Maxout(2), {"pieces": 2}),
+        ("batch_norm", BatchNorm(eps=0.3), {"eps": 0.3}),
+        ("lrn", LRN(n=3, k=4.0, alpha=0.5, beta=0.6), {"n": 3, "k": 4, "alpha": 0.5, "beta": 0.6}),
+        ("dropout", Dropout(0.3), {"rate": 0.3, "training": True}),
+    ],
+)
+def test_layers_hand_their_options_to_the_operation(name, layer, options):
+    told, op = {}, getattr(reference, name)
+
+    def forward(*args, **options):
+        told.update(options)
+        return op.forward(*args, **options)
+
+    built(layer, VOLUME, ops=replace(reference, **{name: Op(forward, op.backward)}))
+    layer.forward(batch(VOLUME), training=True)
+    assert told.pop("rng", None) is layer.rng
+    assert told == options
+
+
+def test_losses_hand_their_options_to_the_operation():
+    x, y = batch((3,)), np.array([0, 2, 1, 1])
+    for margin in (0.5, 2.0):
+        assert HingeLoss(margin).forward(x, y) == ops.hinge_loss_forward(x, y, margin=margin)[0]
+    for strength in (0.5, 2.0):
+        penalty = L2(strength)
+        assert penalty.forward(x) == ops.l2_forward(x, strength=strength)[0]
+        np.testing.assert_array_equal(penalty.backward(3.0), np.float32(3) * strength * x)
+
+
+def test_batch_norm_remembers_in_training_and_uses_it_at_test_time():
+    layer, x = built(BatchNorm(momentum=0.75), VOLUME), batch(VOLUME)
+    mean, var = layer.buffers.values()
+    assert (mean.tolist(), var.tolist(), mean.dtype) == ([0, 0], [1, 1], np.float32)
+    out = layer.forward(x)
+    np.testing.assert_allclose(out, x, rtol=1e-4, err_msg="nothing is known yet")
+    assert not mean.any(), "a look at test time changes nothing"
+    layer.forward(x, training=True)
+    assert layer.buffers["mean"] is mean, "a network holds on to the array itself"
+    np.testing.assert_allclose(mean, 0.25 * x.mean(axis=(0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(var, 0.75 + 0.25 * x.var(axis=(0, 1, 2)), rtol=1e-5)
+    expected = (x - mean) / np.sqrt(var + 1e-5)
+    np.testing.assert_allclose(layer.forward(x), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_every_set_of_filters_starts_as_those_of_a_convolution():
+    layer = built(TiledConv(20, 3, tile=(2, 3)), (8, 8, 40))
+    np.testing.assert_allclose(layer.params["w"].std(), np.sqrt(2 / (3 * 3 * 40)), rtol=0.02)
+    layer = built(LocallyConnected(20, 3, init=partial(normal, std=0.01)), (5, 4, 40))
+    np.testing.assert_allclose(layer.params["w"].std(), 0.01, rtol=0.02)
+    assert layer.params["w"].flags.c_contiguous
+
+
+def test_a_tile_may_be_as_large_as_the_output():
+    tiled, local = TiledConv(5, 3, tile=(4, 7)), LocallyConnected(5, 3)
+    assert tiled.output_shape(VOLUME) == local.output_shape(VOLUME) == (4, 7, 5)
     x = batch(VOLUME)
-    expected, _ = ops.conv_forward(x, *layer.params.values(), stride=(2, 3), pad=(1, 3))
-    np.testing.assert_array_equal(layer.forward(x), expected)
+    np.testing.assert_allclose(
+        built(tiled, VOLUME).forward(x), built(local, VOLUME).forward(x), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_dropout_drops_in_training_only_and_never_the_same_twice():
+    layer, x = built(Dropout(0.5), VOLUME), batch(VOLUME)
+    np.testing.assert_array_equal(layer.forward(x), x)
+    first, second = (layer.forward(x, training=True) for _ in range(2))
+    assert 0.3 < (first == 0).mean() < 0.7
+    assert not np.array_equal(first, second)
+    again = built(Dropout(0.5), VOLUME)
+    np.testing.assert_array_equal(again.forward(x, training=True), first)
+
+
+def test_the_slope_of_prelu_starts_where_it_is_told():
+    assert built(PReLU(0.5), (3,)).params["slope"].tolist() == [0.5, 0.5, 0.5]
+    assert built(PReLU(0.5, shared=True), (3,)).params["slope"].tolist() == [0.5]
 
 
 def test_weights_start_as_he_and_biases_at_zero():
@@ -206,6 +294,11 @@ def test_a_layer_is_built_then_goes_forward_then_backward(make, input_shape, exp
         layer.backward(batch(expected))
     layer.forward(batch(input_shape))
     layer.backward(batch(expected))
+    with pytest.raises(TypeError, match="must be a NumPy array, got str"):
+        layer.forward("x")
+    with pytest.raises(RuntimeError, match=r"must see a forward pass"):
+        layer.backward(batch(expected))
+    layer.forward(batch(input_shape))
     built(layer, input_shape)
     assert layer.grads == {}
     with pytest.raises(RuntimeError, match=r"must see a forward pass"):
@@ -222,7 +315,39 @@ def test_a_layer_is_built_then_goes_forward_then_backward(make, input_shape, exp
         (lambda: Conv(4, 9).output_shape((28, 8, 1)), ShapeError, r"window of 9 is larger"),
         (lambda: built(Conv(4, 9), (8, 8, 1)), ShapeError, r"window of 9 is larger"),
         (lambda: Conv(0, 3), ValueError, r"filters must be a whole number of at least 1, got 0"),
+        (lambda: Conv(4, 3, stride=0), ValueError, r"stride must be .* at least 1, got 0"),
+        (lambda: Conv(4, 3, stride=2.0), ValueError, r"stride must be .* at least 1, got 2.0"),
+        (lambda: Conv(4, 3, pad=-1), ValueError, r"pad must be .* at least 0, got -1"),
+        (lambda: Conv(4, (3, 0)), ValueError, r"kernel_size must be .* at least 1, got 0"),
+        (lambda: Conv(4, 3, groups=0), ValueError, r"groups must be .* at least 1, got 0"),
+        (lambda: Conv(4, 3, groups=4).output_shape(VOLUME), ShapeError, r"4 groups must divide .*"
+         r"got 2 channels and 4 filters"),
+        (lambda: Conv(4, 3, init="he"), TypeError, r"init must be a function .*, got 'he'"),
+        (lambda: Affine(4, init="he"), TypeError, r"init must be a function .*, got 'he'"),
+        (lambda: TiledConv(4, 3, tile=0), ValueError, r"tile must be .* at least 1, got 0"),
+        (lambda: TiledConv(4, 3, tile=(1, 8)).output_shape(VOLUME), ShapeError,
+         r"a tile of 1×8 is larger than the output, 4×7: some"),
+        (lambda: TiledConv(4, 3, tile=(5, 1)).output_shape(VOLUME), ShapeError,
+         r"a tile of 5×1 is larger than the output, 4×7: some"),
+        (lambda: MaxPool(0), ValueError, r"kernel_size must be .* at least 1, got 0"),
+        (lambda: AvgPool(2, stride=0.5), ValueError, r"stride must be .* at least 1, got 0.5"),
         (lambda: Affine(2.5), ValueError, r"units must be a whole number of at least 1, got 2.5"),
+        (lambda: LeakyReLU("0.1"), ValueError, r"slope must be a finite number, got '0.1'"),
+        (lambda: PReLU(np.nan), ValueError, r"slope must be a finite number, got nan"),
+        (lambda: ELU(-1), ValueError, r"alpha must be .* at least 0, got -1"),
+        (lambda: Maxout(0), ValueError, r"pieces must be .* at least 1, got 0"),
+        (lambda: Maxout(4).output_shape((6, 9, 6)), ShapeError, r"4 pieces must divide .*, got 6"),
+        (lambda: BatchNorm(momentum=1), ValueError, r"momentum must be .* less than 1, got 1"),
+        (lambda: BatchNorm(eps=0), ValueError, r"eps must be .* got 0"),
+        (lambda: LRN(n=4), ValueError, r"n must be odd.*, got 4"),
+        (lambda: LRN(k=0), ValueError, r"k must be .*, got 0"),
+        (lambda: LRN(alpha=-1), ValueError, r"alpha must be .* at least 0, got -1"),
+        (lambda: Dropout(1), ValueError, r"rate must be .* less than 1, got 1"),
+        (lambda: HingeLoss("1"), ValueError, r"margin must be a finite number, got '1'"),
+        (lambda: L2(-1), ValueError, r"strength must be .* at least 0, got -1"),
+        (lambda: SoftmaxLoss().backward(), RuntimeError, r"SoftmaxLoss\(\) must see a forward"),
+        (lambda: built(Affine(4), 784), TypeError, r"input_shape must be .*\(numbers,\), got 784"),
+        (lambda: built(Affine(4), (7.0,)), ShapeError, r"size of input_shape .* got 7.0"),
     ],
 )  # fmt: skip
 def test_errors_say_what_was_expected(call, error, words):
@@ -252,7 +377,9 @@ def test_errors_say_what_was_expected(call, error, words):
         (Softmax(), "Softmax()"),
         (BatchNorm(), "BatchNorm()"),
         (BatchNorm(momentum=0.8), "BatchNorm(momentum=0.8)"),
+        (BatchNorm(eps=0.1), "BatchNorm(eps=0.1)"),
         (LRN(), "LRN()"),
+        (LRN(n=3, alpha=0.1), "LRN(n=3, alpha=0.1)"),
         (Dropout(), "Dropout(0.5)"),
         (MaxPool(2), "MaxPool(2)"),
         (MaxPool(3, stride=2), "MaxPool(3, stride=2)"),
@@ -283,7 +410,21 @@ def test_a_layer_of_chance_draws_from_a_generator_of_its_own():
 
 def test_a_layer_needs_a_generator():
     with pytest.raises(TypeError, match=r"rng must be a generator such as .*, got int"):
-        Conv(4, 3).build(VOLUME, rng=0)
+        ReLU().build(VOLUME, rng=0)
+
+
+def test_an_operation_without_a_cache_is_one_too():
+    ops = replace(
+        reference,
+        relu=Op(lambda x: (2 * x, None), lambda dout, cache: 2 * dout),
+        softmax_loss=Op(lambda x, y: (x.sum(), None), lambda dout, cache: dout),
+    )
+    layer, loss, x = built(ReLU(), (3,), ops=ops), SoftmaxLoss(), batch((3,))
+    loss.build(ops=ops)
+    np.testing.assert_array_equal(layer.forward(x), 2 * x)
+    np.testing.assert_array_equal(layer.backward(x), 2 * x)
+    assert loss.forward(x, None) == x.sum()
+    assert loss.backward() == 1
 
 
 def test_a_new_kind_of_layer_is_a_few_lines():

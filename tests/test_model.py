@@ -2,15 +2,12 @@ import io
 import pickle
 import re
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
 
 from cnnlab.gradcheck import check_model
-from cnnlab.init import zeros
 from cnnlab.layers import (
-    LRN,
     Affine,
     BatchNorm,
     Conv,
@@ -19,6 +16,7 @@ from cnnlab.layers import (
     HingeLoss,
     MaxPool,
     ReLU,
+    SoftmaxLoss,
 )
 from cnnlab.model import ModelFileError, Sequential
 from cnnlab.ops import Op, hinge_loss_backward, hinge_loss_forward, reference, softmax_forward
@@ -117,14 +115,17 @@ def test_the_generator_decides_the_weights():
 @pytest.mark.parametrize(
     ("layers", "input_shape", "options", "error", "words"),
     [
+        (ReLU(), IMAGE, {}, TypeError, r"layers must be a list of layers, got ReLU\(\)"),
         ([ReLU], IMAGE, {}, TypeError, r"layer 0 must be a layer, got <class .*ReLU'>"),
         ([], 3, {}, TypeError, r"input_shape must be \(height, width, channels\) .*, got 3"),
         ([], (28, 28.0, 1), {}, ShapeError, r"every size of input_shape must be .* got 28\.0"),
         ([], (28, 0, 1), {}, ShapeError, r"every size of input_shape must be .* got 0"),
         ([], IMAGE, {"dtype": np.int64}, TypeError, r"floating-point type, got int64"),
+        ([], IMAGE, {"loss": SoftmaxLoss}, TypeError, r"loss such as SoftmaxLoss\(\), got <class"),
+        ([], IMAGE, {"ops": "mine"}, TypeError, r"ops must be a table of operations.* got 'mine'"),
         ([ReLU()], IMAGE, {"rng": 0}, TypeError, r"rng must be a generator such as .*, got int"),
     ],
-    ids=["class", "number", "fraction", "zero", "integers", "seed"],
+    ids=["layer", "class", "number", "fraction", "zero", "integers", "loss", "ops", "seed"],
 )
 def test_what_a_network_is_made_of_is_checked(layers, input_shape, options, error, words):
     with pytest.raises(error, match=words):
@@ -307,48 +308,6 @@ def test_the_summary_is_an_aligned_table():
     assert summary.rows[1].shape == (55, 55, 96)
     assert summary.rows[1].memory == 55 * 55 * 96 * 4
     assert summary.memory == 4 * (227 * 227 * 3 + 3 * 55 * 55 * 96 + 10)
-
-
-def test_the_summary_of_alexnet_is_the_table_of_the_lecture():
-    # Zeros are not touched until they are used: 62 million of them cost no time.
-    conv, affine = partial(Conv, init=zeros), partial(Affine, init=zeros)
-    layers = [
-        *(conv(96, 11, stride=4), ReLU(), MaxPool(3, stride=2), LRN()),
-        *(conv(256, 5, pad=2), ReLU(), MaxPool(3, stride=2), LRN()),
-        *(conv(384, 3, pad=1), ReLU(), conv(384, 3, pad=1), ReLU(), conv(256, 3, pad=1), ReLU()),
-        *(MaxPool(3, stride=2), Flatten()),
-        *(affine(4096), ReLU(), Dropout(), affine(4096), ReLU(), Dropout(), affine(1000)),
-    ]
-    summary = Sequential(layers, (227, 227, 3), rng=np.random.default_rng(0)).summary()
-    shown = [row for row in summary.rows if not row.layer.startswith(("ReLU", "Flat", "Drop"))]
-    assert [(row.layer.split("(")[0], row.shape, row.parameters) for row in shown] == [
-        ("input", (227, 227, 3), 0),
-        ("Conv", (55, 55, 96), 34_944),
-        ("MaxPool", (27, 27, 96), 0),
-        ("LRN", (27, 27, 96), 0),
-        ("Conv", (27, 27, 256), 5 * 5 * 96 * 256 + 256),
-        ("MaxPool", (13, 13, 256), 0),
-        ("LRN", (13, 13, 256), 0),
-        ("Conv", (13, 13, 384), 3 * 3 * 256 * 384 + 384),
-        ("Conv", (13, 13, 384), 3 * 3 * 384 * 384 + 384),
-        ("Conv", (13, 13, 256), 3 * 3 * 384 * 256 + 256),
-        ("MaxPool", (6, 6, 256), 0),
-        ("Affine", (4096,), 6 * 6 * 256 * 4096 + 4096),
-        ("Affine", (4096,), 4096 * 4096 + 4096),
-        ("Affine", (1000,), 4096 * 1000 + 1000),
-    ]
-    assert summary.parameters == 62_378_344
-    assert "55×55×96       34,944" in str(summary)
-
-
-def test_the_two_towers_of_alexnet_have_fewer_weights():
-    def parameters(groups):
-        layer = Conv(256, 5, pad=2, groups=groups, init=zeros)
-        return Sequential([layer], (27, 27, 96), rng=np.random.default_rng(0)).parameter_count
-
-    # Each filter of a tower reads 48 of the 96 channels.
-    assert parameters(groups=1) == 614_656
-    assert parameters(groups=2) == 5 * 5 * 48 * 256 + 256
 
 
 def test_the_summary_counts_the_bytes_of_the_dtype():

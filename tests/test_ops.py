@@ -170,6 +170,26 @@ def test_weights_of_another_dtype_are_converted(proof, dtype, others):
         assert np.array_equal(got, one)
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("leaky_relu", {"slope": 0.3}),
+        ("elu", {"alpha": 0.3}),
+        ("batch_norm", {"eps": 0.3}),
+        ("batch_norm", {"mean": np.full(4, 0.3), "var": np.full(4, 0.3)}),
+        ("lrn", {"k": 0.3, "alpha": 0.3, "beta": 0.3}),
+        ("dropout", {"rate": 0.3, "rng": 0}),
+        ("hinge_loss", {"margin": 0.3}),
+        ("l2", {"strength": 0.3}),
+    ],
+)
+def test_options_in_double_precision_do_not_change_the_dtype(name, options):
+    options = {key: value if key == "rng" else np.float64(value) for key, value in options.items()}
+    case = dataclasses.replace(PROOFS[name].cases[0].astype("float32"), options=options)
+    out, found = run(PROOFS[name], case)
+    assert {out.dtype, *(gradient.dtype for gradient in found)} == {np.dtype("float32")}
+
+
 @every_op
 @pytest.mark.parametrize("dout_dtype", ["float64", "int64"])
 def test_an_upstream_gradient_of_another_dtype_is_converted(proof, dout_dtype):
@@ -208,6 +228,106 @@ def test_a_list_is_no_array(proof):
     case = dataclasses.replace(proof.cases[0], arguments=(x.tolist(), *rest))
     with pytest.raises(TypeError, match="must be a NumPy array, got list"):
         forward(proof, case)
+
+
+ones = np.ones
+
+
+# What is not refused in the file of the operation itself.
+@pytest.mark.parametrize(
+    ("name", "arguments", "options", "error", "words"),
+    [
+        ("conv", (ones((1, 4, 4, 4)), ones((2, 2, 4, 6)), ones(6)), {"groups": 2}, ShapeError,
+         r"x has 4 channels \(shape .*\), w has 4 in each of 2 groups \(shape"),
+        ("conv", (ones((1, 4, 4, 4)), ones((2, 2, 2, 5)), ones(5)), {"groups": 2}, ShapeError,
+         "2 groups must divide .* got 4 channels and 5 filters"),
+        ("tiled", (ones((1, 4, 4, 2)), ones((0, 1, 2, 2, 2, 5)), ones((0, 1, 5))), {}, ShapeError,
+         r"w must hold at least one set of filters, got shape \(0, 1"),
+        ("max_pool", (ones((1, 4, 5, 1)),), {}, ShapeError, "does not fit an input of 5"),
+        ("avg_pool", (ones((4, 4, 1)),), {}, ShapeError, r"x must have 4 axes .* got 3"),
+        ("avg_pool", (ones((1, 5, 4, 1)),), {}, ShapeError, "does not fit an input of 5"),
+        ("avg_pool", (ones((1, 4, 5, 1)),), {}, ShapeError, "does not fit an input of 5"),
+        ("flatten", (np.float64(3),), {}, ShapeError, "at least one axis, the batch, got a single"),
+        ("leaky_relu", (ones(3),), {"slope": np.nan}, ValueError, "slope must be a finite .* nan"),
+        ("prelu", (np.float64(3), ones(1)), {}, ShapeError, "x must have at least one axis"),
+        ("batch_norm", (ones((2, 3)), ones(3), ones(3)), {"mean": ones(1), "var": ones(3)},
+         ShapeError, "mean must hold one number per feature"),
+        ("batch_norm", (ones((2, 3)), ones(3), ones(3)), {"eps": 0}, ValueError, "eps .* got 0"),
+        ("hinge_loss", (ones((3, 2)), np.arange(3)), {}, ValueError, "0 and 1, got 0 to 2"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused_in_words(name, arguments, options, error, words):
+    with pytest.raises(error, match=words):
+        getattr(reference, name).forward(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    ("mean", "error", "words"),
+    [
+        (np.zeros(2), ShapeError, r"mean must hold one number per feature, shape \(3,\)"),
+        (np.zeros(3, int), TypeError, "mean must hold floating-point numbers, got int64"),
+    ],
+)
+def test_running_statistics_are_fractions_one_per_feature(mean, error, words):
+    with pytest.raises(error, match=words):
+        ops.running_statistics(np.ones((2, 3)), mean, np.ones(3))
+
+
+# Special points.
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "expected"),
+    [
+        ("sigmoid", [-1e30, -1e-30, 1e30], [0, 0.5, 1]),
+        ("tanh", [-1e30, 1e-30, 1e30], [-1, 1e-30, 1]),
+        ("relu", [-1e30, 1e-30, 1e30], [0, 1e-30, 1e30]),
+        ("leaky_relu", [-1e30, 1e-30, 1e30], [-1e28, 1e-30, 1e30]),
+        ("elu", [-1e30, -1e-30, 1e30], [-1, -1e-30, 1e30]),
+        ("maxout", [-1e30, -np.inf], [-1e30]),
+        ("softmax", [1e30, -1e30, 1e30], [0.5, 0, 0.5]),
+        ("softmax", [0.0, -np.inf, 0.0], [0.5, 0, 0.5]),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_no_number_is_too_large_or_too_small(name, x, expected, dtype):
+    op = getattr(reference, name)
+    out, cache = op.forward(np.array(x, dtype))
+    np.testing.assert_allclose(out, expected, rtol=1e-6)
+    assert np.isfinite(op.backward(np.ones_like(out), cache)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_no_score_is_too_large_for_a_loss(dtype):
+    # Rows far apart: each has its own largest score.
+    x, y = np.array([[1e30, 0, -1e30], [0, 1, -1e30]], dtype), np.array([1, 0])
+    loss, cache = ops.softmax_loss_forward(x, y)
+    assert loss == pytest.approx((1e30 + np.log1p(np.e)) / 2, rel=1e-6)
+    p = 1 / (1 + np.e)
+    expected = np.array([[1, -1, 0], [p - 1, 1 - p, 0]]) / 2
+    np.testing.assert_allclose(ops.softmax_loss_backward(1.0, cache), expected, rtol=1e-6)
+
+
+def test_channels_and_features_may_be_missing():
+    for name, arguments in (
+        ("prelu", (ones((2, 0)), ones(0))),
+        ("prelu", (ones((2, 0)), ones(1))),
+        ("lrn", (ones((2, 0)),)),
+        ("maxout", (ones((2, 0)),)),
+        ("avg_pool", (ones((2, 2, 2, 0)),)),
+    ):
+        op = getattr(reference, name)
+        out, cache = op.forward(*arguments)
+        found = op.backward(out, cache)
+        found = found if isinstance(found, tuple) else (found,)
+        assert [g.shape for g in found] == [a.shape for a in arguments]
+
+
+def test_flatten_and_max_pool_pass_fractions_back_to_whole_numbers():
+    for name, x in (("flatten", ones((1, 2), int)), ("max_pool", ones((1, 2, 2, 1), int))):
+        out, cache = getattr(reference, name).forward(x)
+        dx = getattr(reference, name).backward(np.full(out.shape, 0.5), cache)
+        assert dx.sum() == out.size / 2
 
 
 @every_op

@@ -160,6 +160,7 @@ def test_receptive_field(layers, expected):
     [
         pytest.param([(0, 1)], "kernel_size must be .* at least 1, got 0", id="kernel"),
         pytest.param([(3, 0)], "stride must be .* at least 1, got 0", id="stride"),
+        pytest.param([3, 3], r"must be a pair \(kernel_size, stride\), got 3", id="flat"),
         pytest.param([((3, 3), 1)], r"kernel_size must be .* got \(3, 3\)", id="two-axes"),
     ],
 )
@@ -239,6 +240,10 @@ def test_memory_counts_bytes():
     assert memory((55, 55, 96)) == 55 * 55 * 96 * 4
     assert memory((2, 3), dtype=np.float64) == np.zeros((2, 3)).nbytes
     assert memory(()) == 4
+    assert memory((0, 3)) == 0
+    for shape in ((3, -1), (3.5,)):
+        with pytest.raises(ShapeError, match=r"every size of the shape must be .* at least 0, got"):
+            memory(shape)
 
 
 def test_pair():
@@ -247,6 +252,8 @@ def test_pair():
     assert pair([2, 3]) == (2, 3)
     with pytest.raises(ShapeError, match=r"one number or \(height, width\), got \(1, 2, 3\)"):
         pair((1, 2, 3))
+    with pytest.raises(ShapeError, match=r"one number or \(height, width\), got \(1,\)"):
+        pair((1,))
 
 
 def test_expect_rank():
@@ -280,6 +287,9 @@ def test_as_upstream():
 
 
 def test_expect_floats_needs_an_array():
+    expect_floats("x", np.float32(1.0))
+    with pytest.raises(TypeError, match="x must be a NumPy array, got float"):
+        expect_floats("x", 1.0)
     with pytest.raises(TypeError, match="x must be a NumPy array, got list"):
         expect_floats("x", [1.0])
 
@@ -318,3 +328,9 @@ def test_expect_whole(value):
     expect_whole("epochs", np.int64(3))
     with pytest.raises(ValueError, match="epochs must be a whole number of at least 1, got"):
         expect_whole("epochs", value)
+
+
+def test_no_is_not_zero():
+    expect_whole("pad", 0, 0)
+    with pytest.raises(ValueError, match="pad must be a whole number of at least 0, got False"):
+        expect_whole("pad", False, 0)

@@ -4,17 +4,12 @@ from types import SimpleNamespace
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
 
 from cnnlab import graph, viz
 from cnnlab.shapes import ShapeError, receptive_field
 
 mpl.use("agg")
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    viz.plt.close("all")
 
 
 HISTORY = SimpleNamespace(
@@ -30,6 +25,7 @@ DRAWN_ON_ONE_AXES = {
     "plot_confusion": lambda ax: viz.plot_confusion([[3, 1], [0, 4]], ["cat", "dog"], ax),
     "image": lambda ax: viz.image(np.eye(4), ax),
     "numbers": lambda ax: viz.numbers(SOBEL, ax),
+    "gallery": lambda ax: viz.gallery(np.random.default_rng(0).random((6, 5, 4)), ax),
     "sliding_window": lambda ax: viz.sliding_window(7, 3, stride=3, ax=ax),
     "computational_graph": lambda ax: viz.computational_graph(example(), ax),
     "who_sees_whom": lambda ax: viz.who_sees_whom(np.eye(4), ax=ax),
@@ -87,7 +83,7 @@ def test_confusion_counts_can_be_read_on_every_shade():
     matrix = np.zeros((len(counts), len(counts)), int)
     matrix[:, :2] = counts
     ax = viz.plot_confusion(matrix, [str(i) for i in range(len(counts))])
-    shades = viz.plt.get_cmap("Blues")
+    shades = plt.get_cmap("Blues")
     for text in ax.texts:
         column, row = text.get_position()
         if matrix[row, column]:
@@ -114,6 +110,58 @@ def test_bytes_and_fractions_look_alike():
     fractions = np.random.default_rng(0).random((5, 5))
     assert viz.image(fractions).images[0].get_clim() == (0, 1)
     assert viz.image((fractions * 255).astype(np.uint8)).images[0].get_clim() == (0, 255)
+
+
+def wall(ax):
+    (drawn,) = ax.images
+    return np.ma.filled(drawn.get_array(), np.nan)
+
+
+def test_a_gallery_has_each_picture_in_its_own_range():
+    pictures = np.array([[[0, 5], [10, 0]], [[-2, -1], [0, -2]], [[7, 7], [7, 7]]])
+    nan = np.nan
+    np.testing.assert_array_equal(
+        wall(viz.gallery(pictures, columns=2)),
+        [
+            [nan, nan, nan, nan, nan, nan, nan],
+            [nan, 0, 0.5, nan, 0, 0.5, nan],
+            [nan, 1, 0, nan, 1, 0, nan],
+            [nan, nan, nan, nan, nan, nan, nan],
+            [nan, 0, 0, nan, nan, nan, nan],
+            [nan, 0, 0, nan, nan, nan, nan],
+            [nan, nan, nan, nan, nan, nan, nan],
+        ],
+    )
+
+
+def test_a_signed_gallery_keeps_zero_in_the_middle():
+    pictures = np.array([[[0, 4], [-2, 1]], [[0, 0], [-1, 0]]])
+    ax = viz.gallery(pictures, signed=True)
+    assert ax.images[0].get_clim() == (-1, 1)
+    np.testing.assert_array_equal(wall(ax)[1:3, 1:3], [[0, 1], [-0.5, 0.25]])
+    np.testing.assert_array_equal(wall(ax)[1:3, 4:6], [[0, 0], [-1, 0]])
+    together = wall(viz.gallery(pictures, signed=True, together=True))
+    np.testing.assert_array_equal(together[1:3, 4:6], [[0, 0], [-0.25, 0]])
+
+
+def test_a_gallery_in_color_keeps_the_proportions_of_the_colors():
+    pictures = np.random.default_rng(0).normal(size=(1, 2, 2, 3))
+    scaled = (pictures - pictures.min()) / np.ptp(pictures)
+    drawn = wall(viz.gallery(pictures))
+    np.testing.assert_allclose(drawn[1:3, 1:3], scaled[0])
+    np.testing.assert_array_equal(drawn[0], 1)  # white between the pictures
+
+
+def test_nothing_in_a_gallery_is_transparent():
+    for options in ({}, {"signed": True}):
+        (drawn,) = viz.gallery(np.zeros((3, 2, 2)), **options).images
+        assert drawn.to_rgba(drawn.get_array())[..., 3].min() == 1
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (2, 4, 4, 2), (0, 4, 4), (1, 2, 4, 4, 1)], ids=str)
+def test_a_gallery_refuses_what_is_not_a_batch_of_images(shape):
+    with pytest.raises(ShapeError, match="pictures must be a batch of images"):
+        viz.gallery(np.zeros(shape))
 
 
 def test_convolution_step_shows_outputs_so_far():
@@ -171,7 +219,7 @@ def test_tower_stands_on_the_receptive_field(layers):
 def test_shown_pictures_carry_their_words(capsys):
     viz.show(viz.row(2), alt='Two "empty" frames.')
     assert capsys.readouterr().out == '[picture: Two "empty" frames.]\n'
-    assert not viz.plt.get_fignums()
+    assert not plt.get_fignums()
     page = viz.Picture(b"<svg/>", 'Two "empty" frames.', "A caption.")._repr_html_()
     assert 'alt="Two &quot;empty&quot; frames."' in page
     assert re.search(r'src="data:image/svg\+xml;base64,[A-Za-z0-9+/=]+"', page)

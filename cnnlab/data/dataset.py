@@ -1,12 +1,11 @@
 """A data set: images, their labels, and where they come from."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cnnlab.data.image_files import ImageFiles
-from cnnlab.shapes import ShapeError, expect_rank, expect_whole
+from cnnlab.shapes import ShapeError, expect_rank
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -137,38 +136,3 @@ def split(
         place[members] = (np.arange(len(members)) + 0.5) / len(members)
     line = np.argsort(place, kind="stable")
     return dataset.take(np.sort(line[count:])), dataset.take(np.sort(line[:count]))
-
-
-def batches(
-    dataset: Dataset, batch_size: int, rng: np.random.Generator
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Every example once, in random order, a few at a time.
-
-    Parameters
-    ----------
-    dataset : what to draw from.
-    batch_size : examples per batch; the last batch holds what is left.
-    rng : chooses the order.
-
-    Yields
-    ------
-    images : (batch_size, H, W, C) uint8.
-    labels : (batch_size,) integers.
-
-    Raises
-    ------
-    ValueError
-        If batch_size is not a whole number of at least 1.
-
-    Examples
-    --------
-    >>> images, labels = np.zeros((5, 2, 2, 1), np.uint8), np.arange(5)
-    >>> five = Dataset(images, labels, tuple("abcde"))
-    >>> [y for x, y in batches(five, 2, np.random.default_rng(0))]
-    [array([2, 4]), array([3, 0]), array([1])]
-    """
-    expect_whole("batch_size", batch_size)
-    order = rng.permutation(len(dataset))
-    for start in range(0, len(dataset), batch_size):
-        chosen = order[start : start + batch_size]
-        yield dataset.images[chosen], dataset.labels[chosen]

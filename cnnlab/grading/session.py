@@ -55,8 +55,9 @@ class GradingKernel(RunningKernel):
             env=os.environ | settings | {SEED_VARIABLE: str(seed)},
         )
         self._ensure_iopub_up()
-        # In a notebook these end the kernel a moment later, in the middle of another cell.
-        self.run("exit = quit = None", startup_timeout)
+        # In a notebook these end the kernel a moment later, in the middle of another cell. A line
+        # that starts with one of their names is taken for a call of it.
+        self.run("globals().update(exit=None, quit=None)", startup_timeout)
 
     def get_message(self, stream, timeout=None):
         end = time.monotonic() + (float("inf") if timeout is None else timeout)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from cnnlab.init import he, zeros
-from cnnlab.layers.base import Layer, Shape
+from cnnlab.layers.base import Layer, Shape, expect_init
 from cnnlab.shapes import ShapeError, expect_whole
 
 
@@ -49,6 +49,7 @@ class Affine(Layer):
     def __init__(self, units: int, *, init: Callable[..., np.ndarray] = he):
         super().__init__()
         expect_whole("units", units)
+        expect_init(init)
         self.units = int(units)
         self.init = init
 

@@ -1,11 +1,9 @@
 """What all layers share."""
 
-from typing import Any
-
 import numpy as np
 
 from cnnlab.ops import Ops, reference
-from cnnlab.shapes import ShapeError, expect_generator
+from cnnlab.shapes import ShapeError, expect_generator, expect_input_shape
 
 Shape = tuple[int, ...]
 
@@ -38,7 +36,7 @@ class Layer:
         self.buffers: dict[str, np.ndarray] = {}
         self.rng: np.random.Generator | None = None
         self._ops: Ops | None = None
-        self._cache: Any = None
+        self._caches: tuple = ()  # one after a forward pass, which may be None itself
 
     @property
     def is_built(self) -> bool:
@@ -77,14 +75,15 @@ class Layer:
         ShapeError
             If the layer does not fit the input.
         TypeError
-            If rng is no generator.
+            If input_shape is no shape, or rng no generator.
         """
         expect_generator(rng)
+        expect_input_shape(input_shape)
         self.output_shape(input_shape)
         self.params = self._create_params(input_shape, rng, dtype)
         self.grads = {}
         self.buffers = self._create_buffers(input_shape, dtype)
-        self._ops, self._cache = ops, None
+        self._ops, self._caches = ops, ()
 
     def forward(self, x: np.ndarray, *, training: bool = False) -> np.ndarray:
         """The output for a batch. Layers that behave differently in training look at `training`.
@@ -99,7 +98,9 @@ class Layer:
                 f"{self!r} must be built before it is used: put it in a Sequential, or call "
                 f"build(input_shape, rng=…)."
             )
-        out, self._cache = self._forward(x, training)
+        self._caches = ()  # the last one may be large: let it go first
+        out, cache = self._forward(x, training)
+        self._caches = (cache,)
         return out
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
@@ -110,11 +111,11 @@ class Layer:
         RuntimeError
             If there was no forward pass to go back through.
         """
-        if self._cache is None:
+        if not self._caches:
             raise RuntimeError(
                 f"{self!r} must see a forward pass before a backward pass: call forward(x) first."
             )
-        return self._backward(dout, self._cache)
+        return self._backward(dout, *self._caches)
 
     def _create_params(self, input_shape, rng, dtype):
         return {}
@@ -140,6 +141,12 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+def expect_init(init) -> None:
+    """Raise TypeError unless this can be called to draw weights."""
+    if not callable(init):
+        raise TypeError(f"init must be a function such as cnnlab.init.he, got {init!r}.")
 
 
 def volume(layer: Layer, input_shape: Shape) -> tuple[int, int, int]:

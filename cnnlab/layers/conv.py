@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from cnnlab.init import he, zeros
-from cnnlab.layers.base import Layer, Shape, volume
+from cnnlab.layers.base import Layer, Shape, expect_init, volume
 from cnnlab.shapes import ShapeError, expect_groups, expect_whole, output_size, pair
 
 Pair = int | tuple[int, int]
@@ -34,6 +34,7 @@ class _Filters(Layer):
         ):
             for number in pair(value):
                 expect_whole(name, number, least)
+        expect_init(init)
         self.filters = int(filters)
         self.kernel_size, self.stride, self.pad, self.init = kernel_size, stride, pad, init
 

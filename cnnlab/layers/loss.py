@@ -1,7 +1,5 @@
 """What training makes small: losses, and the penalty on large weights."""
 
-from typing import Any
-
 import numpy as np
 
 from cnnlab.ops import Ops, reference
@@ -15,11 +13,11 @@ class _Objective:
 
     def __init__(self) -> None:
         self._ops: Ops = reference
-        self._cache: Any = None
+        self._caches: tuple = ()  # one after a forward pass, which may be None itself
 
     def build(self, *, ops: Ops = reference) -> None:
         """Take the table of operations to use."""
-        self._ops, self._cache = ops, None
+        self._ops, self._caches = ops, ()
 
     def backward(self, dout: float = 1.0) -> np.ndarray:
         """The gradient of what went in, from that of the number that came out.
@@ -29,14 +27,16 @@ class _Objective:
         RuntimeError
             If there was no forward pass to go back through.
         """
-        if self._cache is None:
+        if not self._caches:
             raise RuntimeError(
                 f"{self!r} must see a forward pass before a backward pass: call forward first."
             )
-        return getattr(self._ops, self.op).backward(dout, self._cache)
+        return getattr(self._ops, self.op).backward(dout, *self._caches)
 
     def _run(self, *arrays, **options):
-        out, self._cache = getattr(self._ops, self.op).forward(*arrays, **options)
+        self._caches = ()
+        out, cache = getattr(self._ops, self.op).forward(*arrays, **options)
+        self._caches = (cache,)
         return out
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from cnnlab.layers.base import Layer
-from cnnlab.ops import running_statistics
-from cnnlab.shapes import expect_number, expect_whole
+from cnnlab.ops import lrn_forward, running_statistics
+from cnnlab.shapes import expect_number
 
 
 class BatchNorm(Layer):
@@ -38,7 +38,7 @@ class BatchNorm(Layer):
     def __init__(self, *, momentum: float = 0.9, eps: float = 1e-5):
         super().__init__()
         expect_number("momentum", momentum, least=0, below=1)
-        expect_number("eps", eps, least=0)
+        expect_number("eps", eps, least=1e-15)
         self.momentum, self.eps = momentum, eps
 
     def _create_params(self, input_shape, rng, dtype):
@@ -82,7 +82,8 @@ class LRN(Layer):
     def __init__(self, *, n: int = 5, k: float = 2.0, alpha: float = 1e-4, beta: float = 0.75):
         super().__init__()
         self.n, self.k, self.alpha, self.beta = n, k, alpha, beta
-        expect_whole("n", n)
+        # Constants that make no sense are refused now, not with the first batch.
+        lrn_forward(np.zeros(1), **self._options(training=False))
 
     def _options(self, training):
         return {"n": self.n, "k": self.k, "alpha": self.alpha, "beta": self.beta}

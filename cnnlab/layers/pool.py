@@ -1,5 +1,7 @@
 """Layers that pool: each channel is summarized window by window; nothing is learned."""
 
+import numpy as np
+
 from cnnlab.layers.base import Layer, Shape, volume
 from cnnlab.shapes import expect_whole, output_size, pair
 
@@ -76,7 +78,7 @@ class _GlobalPool(Layer):
         return 1, 1, volume(self, input_shape)[2]
 
     def _forward(self, x, training):
-        return getattr(self._ops, self.op).forward(x, kernel_size=x.shape[1:3])
+        return getattr(self._ops, self.op).forward(x, kernel_size=np.shape(x)[1:3])
 
 
 class GlobalMaxPool(_GlobalPool):

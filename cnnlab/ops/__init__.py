@@ -1,5 +1,8 @@
 """The mathematics, as pure pairs: `forward(x, …) → (out, cache)` and `backward(dout, cache)`.
 
+A pair changes nothing that it is given. A cache may hold the inputs and the output themselves, not
+copies of them: leave them as they are until `backward` has been called.
+
 `reference` is the table through which layers reach these functions. Replace an
 entry and a network runs on yours:
 

@@ -345,7 +345,7 @@ def prelu_backward(dout, cache):
     """
     x, slope = cache
     dout = as_upstream(dout, x.shape, x.dtype)
-    by_channel = (dout * np.minimum(x, 0)).reshape(-1, x.shape[-1]).sum(axis=0)
+    by_channel = (dout * np.minimum(x, 0)).sum(axis=tuple(range(x.ndim - 1)))
     dslope = by_channel if slope.shape == by_channel.shape else by_channel.sum(keepdims=True)
     return np.where(x > 0, dout, slope * dout), dslope
 

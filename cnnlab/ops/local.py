@@ -233,6 +233,8 @@ def _check(x, w, b, stride, pad):
     expect_rank("x", x, "N H W C")
     expect_floats("x", x)
     expect_rank("w", w, "TH TW FH FW C K")
+    if 0 in w.shape[:2]:
+        raise ShapeError(f"w must hold at least one set of filters, got shape {w.shape}.")
     if w.shape[4] != x.shape[3]:
         raise ShapeError(
             f"a filter spans the full depth of its input: x has {x.shape[3]} channels "

@@ -35,7 +35,7 @@ def batch_norm_forward(x, gamma, beta, *, mean=None, var=None, eps=1e-5):
     TypeError
         If x does not hold floating-point numbers.
     ValueError
-        If only one of mean and var is given, or eps is not positive.
+        If only one of mean and var is given, or eps is less than 1e-15.
 
     Source: Ioffe & Szegedy 2015, "Batch Normalization", algorithm 1 and section 3.2.
 
@@ -48,7 +48,7 @@ def batch_norm_forward(x, gamma, beta, *, mean=None, var=None, eps=1e-5):
            [ 1.,  1.]])
     """
     _expect_features(x, gamma=gamma, beta=beta)
-    expect_number("eps", eps, least=0)
+    expect_number("eps", eps, least=1e-15)
     if (mean is None) != (var is None):
         raise ValueError("mean and var must be given together, or neither.")
     gamma, beta = np.asarray(gamma, x.dtype), np.asarray(beta, x.dtype)
@@ -143,6 +143,8 @@ def running_statistics(x, mean, var, *, momentum=0.9):
     (array([0.2]), array([1.]))
     """
     _expect_features(x, mean=mean, var=var)
+    expect_floats("mean", mean)
+    expect_floats("var", var)
     expect_number("momentum", momentum, least=0, below=1)
     return tuple(
         (momentum * old + (1 - momentum) * new).astype(old.dtype)
@@ -174,7 +176,7 @@ def lrn_forward(x, *, n=5, k=2.0, alpha=1e-4, beta=0.75):
     TypeError
         If x does not hold floating-point numbers.
     ValueError
-        If n is not an odd whole number, k is not positive, or alpha or beta is negative.
+        If n is not an odd whole number, k is less than 1e-15, or alpha or beta is negative.
 
     Source: Krizhevsky et al. 2012, section 3.3.
 
@@ -189,7 +191,7 @@ def lrn_forward(x, *, n=5, k=2.0, alpha=1e-4, beta=0.75):
     expect_whole("n", n)
     if n % 2 == 0:
         raise ValueError(f"n must be odd, as many channels before as after, got {n}.")
-    expect_number("k", k, least=1e-12)
+    expect_number("k", k, least=1e-15)
     expect_number("alpha", alpha, least=0)
     expect_number("beta", beta, least=0)
     k, alpha, beta = (x.dtype.type(number) for number in (k, alpha, beta))

@@ -137,9 +137,8 @@ def run_onnx(operator: str, *inputs, outputs: int = 1, **attributes):
     ]
     free = [onnx.ValueInfoProto(name=name) for name in results]
     graph = onnx.helper.make_graph([node], "one", kinds, free)
-    found = ReferenceEvaluator(onnx.helper.make_model(graph)).run(
-        None, dict(zip(names, inputs, strict=True))
-    )
+    evaluator = ReferenceEvaluator(onnx.helper.make_model(graph))
+    found = list(evaluator.run(None, dict(zip(names, inputs, strict=True))))
     return found[0] if outputs == 1 else found
 
 
