@@ -17,7 +17,8 @@ from cnnlab.optim import SGD
 ROUNDS = 3
 train = load("fashion-mnist-small")[0][:2000]
 augment = Augment([flip, partial(shift, pixels=2)])
-standardize = Standardize.fit(train.images)
+images = np.asarray(train.images)
+standardize = Standardize.fit(images)
 
 
 def prepare(images, *, rng):
@@ -50,7 +51,7 @@ def epoch(model, dataset, prepare, ahead):
     return time.perf_counter() - began, waited
 
 
-files = np.stack([encode(image) for image in train.images])
+files = np.stack([encode(image) for image in images])
 for name, dataset, how in (
     ("arrays", train, prepare),
     ("JPEG files", Dataset(files, train.labels, train.class_names), decode_and_prepare),

@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -123,51 +124,65 @@ def build(names, check):
                 click.echo(f"wrote {path}")
 
 
+# What decides how networks are trained, for every command that trains some.
+_RECIPE_OPTIONS = [
+    click.option(
+        "--recipe",
+        "recipe_name",
+        default="default",
+        show_default=True,
+        help="What the options below vary: default or alexnet, the recipe of the lecture.",
+    ),
+    click.option(
+        "--model", help="Which network: alexnet, alexnet_small, convnet, lenet or linear."
+    ),
+    click.option(
+        "--data",
+        "data_name",
+        default="fashion-mnist-small",
+        show_default=True,
+        help="Which images: cifar-10, fashion-mnist, fashion-mnist-small, mnist or shapes.",
+    ),
+    click.option("--epochs", type=click.IntRange(min=1)),
+    click.option("--batch-size", type=click.IntRange(min=1)),
+    click.option("--optimizer", help="sgd, nesterov or adam."),
+    click.option(
+        "--learning-rate", type=click.FloatRange(min=0), callback=_finite, help="At the start."
+    ),
+    click.option("--schedule", help="What becomes of it: constant, cosine, plateau or steps."),
+    click.option("--momentum", type=click.FloatRange(0, 1, max_open=True), callback=_finite),
+    click.option("--weight-decay", type=click.FloatRange(min=0), callback=_finite),
+    click.option(
+        "--validation",
+        type=click.FloatRange(0, 1, max_open=True),
+        callback=_finite,
+        help="The share of the training images to hold out.",
+    ),
+    click.option(
+        "--patience",
+        type=click.IntRange(min=1),
+        help="Stop after so many epochs without a better validation accuracy.",
+    ),
+    click.option("--seed", type=click.IntRange(min=0)),
+    click.option(
+        "--out",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Folder for the results.  [default: below runs/]",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Print one line of JSON."),
+    click.option("--quiet", is_flag=True, help="No progress, no tables."),
+]
+
+
+def _recipe_options(command):
+    for option in reversed(_RECIPE_OPTIONS):
+        command = option(command)
+    return command
+
+
 @main.command()
-@click.option(
-    "--recipe",
-    "recipe_name",
-    default="default",
-    show_default=True,
-    help="What the options below vary: default or alexnet, the recipe of the lecture.",
-)
-@click.option("--model", help="Which network: alexnet, alexnet_small, convnet, lenet or linear.")
-@click.option(
-    "--data",
-    "data_name",
-    default="fashion-mnist-small",
-    show_default=True,
-    help="Which images: fashion-mnist-small, the data that comes with the course.",
-)
-@click.option("--epochs", type=click.IntRange(min=1))
-@click.option("--batch-size", type=click.IntRange(min=1))
-@click.option("--optimizer", help="sgd, nesterov or adam.")
-@click.option(
-    "--learning-rate", type=click.FloatRange(min=0), callback=_finite, help="At the start."
-)
-@click.option("--schedule", help="What becomes of it: constant, cosine, plateau or steps.")
-@click.option("--momentum", type=click.FloatRange(0, 1, max_open=True), callback=_finite)
-@click.option("--weight-decay", type=click.FloatRange(min=0), callback=_finite)
-@click.option(
-    "--validation",
-    type=click.FloatRange(0, 1, max_open=True),
-    callback=_finite,
-    help="The share of the training images to hold out.",
-)
-@click.option(
-    "--patience",
-    type=click.IntRange(min=1),
-    help="Stop after so many epochs without a better validation accuracy.",
-)
-@click.option("--seed", type=click.IntRange(min=0))
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for the results.  [default: runs/MODEL]",
-)
+@_recipe_options
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in that folder, if any.")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
-@click.option("--quiet", is_flag=True, help="No progress, no tables.")
 def train(recipe_name, data_name, out, resume, as_json, quiet, **options):
     """Train a network and measure it on images it has not seen.
 
@@ -175,28 +190,11 @@ def train(recipe_name, data_name, out, resume, as_json, quiet, **options):
     checkpoint.npz, from which --resume goes on. Ctrl+C ends the training early, writes what
     there is and ends with code 130.
     """
-    import numpy as np
-
-    from cnnlab import data, zoo
     from cnnlab.train import CheckpointError, TrainingDiverged
 
-    recipe = _recipe(recipe_name, options)
-    try:
-        images, test = data.load(data_name)
-        # To be shown, and to see that all fits before a folder is made; training makes its own.
-        model = recipe.build(images.image_shape, images.n_classes, rng=np.random.default_rng(0))
-    except data.UnknownDatasetError as error:
-        raise click.BadParameter(str(error), param_hint="--data") from None
-    except zoo.UnknownModelError as error:
-        raise click.BadParameter(str(error), param_hint="--model") from None
-    out = out or Path("runs") / recipe.model
-    try:
-        # Before the training: a folder that cannot be made should not cost minutes.
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise click.BadParameter(str(error), param_hint="--out") from None
-    if not quiet:
-        click.echo(f"{images}\n\n{recipe}\n\n{model.summary()}\n", err=as_json)
+    recipe, images, test, out = _prepare(
+        recipe_name, data_name, out, "{model}", as_json, quiet, options
+    )
     try:
         trained = recipe.run(
             images, test, checkpoint=out / "checkpoint.npz", resume=resume, progress=not quiet
@@ -225,6 +223,87 @@ def train(recipe_name, data_name, out, resume, as_json, quiet, **options):
             f"Results in {out}."
         )
     sys.exit(130 if history.stopped == "interrupted" else 0)
+
+
+@main.command()
+@_recipe_options
+@click.option(
+    "--networks", type=click.IntRange(min=1), default=7, show_default=True, help="How many."
+)
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Processes.  [default: one for each core]"
+)
+@click.option(
+    "--cluster", metavar="ADDRESS", help="Of a Dask scheduler to send the work to, tcp://HOST:PORT."
+)
+def ensemble(recipe_name, data_name, out, as_json, quiet, networks, workers, cluster, **options):
+    """Train several networks side by side, one seed after another, and let them answer together.
+
+    Writes the weights of each, seed-N.npz, and result.json: the error of each network and of
+    all together on images they have not seen. Ctrl+C ends with code 130.
+    """
+    from contextlib import nullcontext
+    from dataclasses import replace
+
+    from cnnlab.ensemble import Ensemble
+    from cnnlab.parallel import JobsFailed, JobsInterrupted, connect
+    from cnnlab.recipe import run_side_by_side
+
+    if cluster and workers:
+        raise click.UsageError("a cluster has workers of its own: give --cluster or --workers.")
+    recipe, images, test, out = _prepare(
+        recipe_name, data_name, out, "{model}-ensemble", as_json, quiet, options
+    )
+    recipes = [replace(recipe, seed=recipe.seed + number) for number in range(networks)]
+    start = time.perf_counter()
+    try:
+        with connect(cluster) if cluster else nullcontext() as executor:
+            trained = run_side_by_side(
+                recipes, images, executor=executor, workers=workers, progress=not quiet
+            )
+    except JobsInterrupted as error:
+        click.echo(str(error), err=True)
+        sys.exit(130)
+    except (JobsFailed, ConnectionError, ModuleNotFoundError) as error:
+        hint = ": pip install 'cnnlab[cluster]'" if isinstance(error, ModuleNotFoundError) else ""
+        raise click.ClickException(f"{error}{hint}") from None
+    seconds = time.perf_counter() - start
+    errors = Ensemble([(one.model, one.preprocess) for one in trained]).evaluate(test)
+    for one in trained:
+        one.model.save(out / f"seed-{one.recipe.seed}.npz")
+    result = {
+        **{"model": recipe.model, "data": data_name, "seeds": [r.seed for r in recipes]},
+        "single": [round(error, 6) for error in errors.single],
+        "together": round(errors.together, 6),
+        **{"seconds": round(seconds, 2), "out": str(out)},
+    }
+    report = {**result, "recipe": dict(recipe.table()[1:])}
+    (out / "result.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    click.echo(json.dumps(result) if as_json else f"{errors}\nResults in {out}.")
+
+
+def _prepare(recipe_name, data_name, out, folder, as_json, quiet, options):
+    """The recipe, the images and the folder of a training command; shows what it is about."""
+    import numpy as np
+
+    from cnnlab import zoo
+
+    recipe = _recipe(recipe_name, options)
+    images, test = _load(data_name, "--data")
+    try:
+        # To be shown, and to see that all fits before a folder is made; training makes its own.
+        model = recipe.build(images.image_shape, images.n_classes, rng=np.random.default_rng(0))
+    except zoo.UnknownModelError as error:
+        raise click.BadParameter(str(error), param_hint="--model") from None
+    out = out or Path("runs") / folder.format(model=recipe.model)
+    try:
+        # Before the training: a folder that cannot be made should not cost minutes.
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.BadParameter(str(error), param_hint="--out") from None
+    if not quiet:
+        click.echo(f"{images}\n\n{recipe}\n\n{model.summary()}\n", err=as_json)
+    return recipe, images, test, out
 
 
 def _recipe(name, options):
@@ -257,6 +336,47 @@ def _expect_option(hint, value, known):
     if value not in known:
         words = f"must be one of {', '.join(sorted(known))}, got {value!r}."
         raise click.BadParameter(words, param_hint=hint)
+
+
+@main.group("data")
+def data_group():
+    """The data sets: what there is, and getting it."""
+
+
+@data_group.command("list")
+def data_list():
+    """List the data sets: what they show, and where they are or how much is to download."""
+    from cnnlab.data.sources import SOURCES
+
+    for name, source in sorted(SOURCES.items()):
+        click.echo(f"{name:21}{source.about}\n{'':21}{source.place}")
+
+
+@data_group.command("get")
+@click.argument("name")
+def data_get(name):
+    """Download the data set NAME, if it is not here yet, and read it to see that it is whole.
+
+    Downloads go to the folder that the environment variable CNNLAB_DATA names, or else to the
+    one where the system keeps such things.
+    """
+    from cnnlab.data.sources import SOURCES
+
+    for part in _load(name, "NAME"):
+        click.echo(part)
+    click.echo(SOURCES[name].place)
+
+
+def _load(name, parameter):
+    """The training and the test part of a data set; what goes wrong is said in words."""
+    from cnnlab import data
+
+    try:
+        return data.load(name)
+    except data.UnknownDatasetError as error:
+        raise click.BadParameter(str(error), param_hint=parameter) from None
+    except (data.DataFileError, OSError) as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _write_results(out, trained, test):

@@ -102,7 +102,10 @@ class Ensemble:
         starts = range(0, max(len(x), 1), batch_size)
         each = [
             np.concatenate(
-                [network.predict_probabilities(preprocess(x[i : i + batch_size])) for i in starts]
+                [
+                    network.predict_probabilities(preprocess(np.asarray(x[i : i + batch_size])))
+                    for i in starts
+                ]
             )
             for network, preprocess in self.members
         ]

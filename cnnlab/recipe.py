@@ -17,14 +17,15 @@ validation     10 % of the training images ours; the paper has images of its own
 =============  ==========================  =================================================
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from cnnlab import data, zoo
+from cnnlab import data, parallel, zoo
 from cnnlab.data import Dataset
 from cnnlab.model import Sequential
 from cnnlab.ops import Ops, reference
@@ -275,6 +276,55 @@ class Trained:
     def __repr__(self) -> str:
         test = "" if self.test_accuracy is None else f"; test accuracy {self.test_accuracy:.1%}"
         return f"Trained({self.model!r}; {self.history!r}{test})"
+
+
+def run_side_by_side(
+    recipes: Sequence[Recipe],
+    train: Dataset,
+    test: Dataset | None = None,
+    *,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+    ops: Ops = reference,
+) -> list[Trained]:
+    """Follow several recipes at the same time: seeds of an ensemble, or the points of a sweep.
+
+    The result of each is what `Recipe.run` gives by itself, to the last bit where matrix products
+    use as many threads.
+
+    Parameters
+    ----------
+    recipes : one for each network.
+    train, test : as in `Recipe.run`; they travel to every worker.
+    executor, workers, progress : as in `parallel.run_all`: by default one process per core.
+    ops : the table of operations; its functions must stand in a module.
+
+    Returns
+    -------
+    trained : one for each recipe, in their order.
+
+    Raises
+    ------
+    JobsFailed, JobsInterrupted, TypeError, ValueError
+        As `parallel.run_all` does.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> train, test = data.load("fashion-mnist-small")
+    >>> recipe = Recipe(model="linear", epochs=1, learning_rate=0.01)
+    >>> sweep = [replace(recipe, weight_decay=strength) for strength in (0, 1e-3)]
+    >>> trained = run_side_by_side(sweep, train[:500], test[:500], workers=2)
+    >>> [one.recipe.weight_decay for one in trained]
+    [0, 0.001]
+    """
+    run = partial(_run, train=train, test=test, ops=ops)
+    return parallel.run_all(run, recipes, executor=executor, workers=workers, progress=progress)
+
+
+def _run(recipe, *, train, test, ops):
+    return recipe.run(train, test, progress=False, ops=ops)
 
 
 def _expect_name(what, name, known):

@@ -7,7 +7,8 @@ import pytest
 from cnnlab import data, zoo
 from cnnlab.ops import Op, reference
 from cnnlab.optim import SGD, Adam, Plateau, Steps, cosine
-from cnnlab.recipe import ALEXNET, RECIPES, Recipe
+from cnnlab.parallel import JobsFailed
+from cnnlab.recipe import ALEXNET, RECIPES, Recipe, run_side_by_side
 from cnnlab.train import CheckpointError, Trainer, TrainingDiverged, evaluate
 
 TRAIN, TEST = data.load("fashion-mnist-small")
@@ -286,3 +287,24 @@ def test_progress_is_shown_when_told(capsys):
 def test_a_divergence_says_so():
     with pytest.raises(TrainingDiverged):
         replace(SMALL, learning_rate=1e38).run(FEW)
+
+
+def test_side_by_side_is_the_same_as_alone():
+    recipes = [replace(SMALL, seed=seed) for seed in (0, 1)]
+    both = run_side_by_side(recipes, FEW, FEW_TEST, workers=2, progress=False)
+    for recipe, one in zip(recipes, both, strict=True):
+        alone = recipe.run(FEW, FEW_TEST)
+        assert one.recipe == recipe
+        assert one.test_accuracy == alone.test_accuracy
+        np.testing.assert_allclose(one.history.step_losses, alone.history.step_losses, rtol=1e-5)
+    assert both[0].history.step_losses != both[1].history.step_losses
+
+
+def test_side_by_side_names_the_recipe_that_failed():
+    recipes = [replace(SMALL, learning_rate=rate) for rate in (0.01, 1e38)]
+    with pytest.raises(
+        JobsFailed, match=r"1 of 2 jobs failed. job 1 \(.*TrainingDiverged"
+    ) as found:
+        run_side_by_side(recipes, FEW, workers=1, progress=False)
+    assert found.value.results[0].history.epochs == SMALL.epochs
+    assert found.value.results[1] is None

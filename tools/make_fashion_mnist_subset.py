@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from cnnlab.data.formats import DataFileError, read_idx
+
 ORIGINALS = Path("/usr/share/datasets/fashion-mnist")
 TARGET = Path(__file__).parents[1] / "cnnlab" / "data" / "fashion-mnist-small.npz"
 PER_CLASS = {"train": 1200, "test": 200}
@@ -28,19 +30,15 @@ SHA256 = {
 }
 
 
-def read_idx(path: Path) -> np.ndarray:
-    """The array of bytes inside a gzipped IDX file, once its SHA-256 is what it should be."""
-    content = gzip.decompress(path.read_bytes())
-    found, expected = hashlib.sha256(content).hexdigest(), SHA256[path.stem]
-    if found != expected:
-        raise ValueError(
-            f"{path} must hold the original file with SHA-256 {expected}, got {found}."
+def read_original(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """The array inside a gzipped IDX file, once its content is seen to be the original one."""
+    array = read_idx(path, shape)
+    found = hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest()
+    if found != SHA256[path.stem]:
+        raise DataFileError(
+            f"{path} must hold the original file with SHA-256 {SHA256[path.stem]}, got {found}."
         )
-    # Two zeros, the type (8 = unsigned bytes), the number of axes, then one size per axis.
-    rank = content[3]
-    header = 4 + 4 * rank
-    shape = np.frombuffer(content, ">u4", rank, offset=4)
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+    return array
 
 
 def first_of_each_class(labels: np.ndarray, count: int) -> np.ndarray:
@@ -51,9 +49,9 @@ def first_of_each_class(labels: np.ndarray, count: int) -> np.ndarray:
 def make_subset(folder: Path) -> dict[str, np.ndarray]:
     """The four arrays of the subset: images (N, 28, 28, 1) uint8 and labels (N,) uint8."""
     subset = {}
-    for split, prefix in (("train", "train"), ("test", "t10k")):
-        images = read_idx(folder / f"{prefix}-images-idx3-ubyte.gz")
-        labels = read_idx(folder / f"{prefix}-labels-idx1-ubyte.gz")
+    for split, prefix, count in (("train", "train", 60_000), ("test", "t10k", 10_000)):
+        images = read_original(folder / f"{prefix}-images-idx3-ubyte.gz", (count, 28, 28))
+        labels = read_original(folder / f"{prefix}-labels-idx1-ubyte.gz", (count,))
         chosen = first_of_each_class(labels, PER_CLASS[split])
         subset[f"{split}_images"] = images[chosen, :, :, None]
         subset[f"{split}_labels"] = labels[chosen]

@@ -18,6 +18,11 @@ from cnnlab.data.augment import (
 )
 from cnnlab.data.batching import batches
 from cnnlab.data.dataset import Dataset, split
+from cnnlab.data.fetch import DownloadError
+from cnnlab.data.folder import folder
+from cnnlab.data.formats import DataFileError
+from cnnlab.data.generated import generated_shapes
+from cnnlab.data.image_files import ImageFiles
 from cnnlab.data.photo import photograph
 from cnnlab.data.preprocess import PCA, ChannelMean, MeanImage, Standardize, Whiten
 from cnnlab.data.sources import UnknownDatasetError, load, names
@@ -27,7 +32,10 @@ __all__ = [
     "Augment",
     "ChannelMean",
     "ColorJitter",
+    "DataFileError",
     "Dataset",
+    "DownloadError",
+    "ImageFiles",
     "MeanImage",
     "Standardize",
     "UnknownDatasetError",
@@ -36,6 +44,8 @@ __all__ = [
     "center_crop",
     "cutout",
     "flip",
+    "folder",
+    "generated_shapes",
     "load",
     "names",
     "photograph",

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cnnlab.data.image_files import ImageFiles
 from cnnlab.shapes import ShapeError, expect_rank
 
 
@@ -13,7 +14,8 @@ class Dataset:
 
     Parameters
     ----------
-    images : (N, H, W, C) uint8, pixels from 0 to 255.
+    images : (N, H, W, C) uint8, pixels from 0 to 255: an array, or `ImageFiles`, which read the
+        pixels when `np.asarray` asks for them.
     labels : (N,) integers, positions in `class_names`.
     class_names : one name per class.
     name, source, license : what this is, where it comes from, what it may be used for.
@@ -37,7 +39,7 @@ class Dataset:
     (2, array([1, 0]))
     """
 
-    images: np.ndarray
+    images: np.ndarray | ImageFiles
     labels: np.ndarray
     class_names: tuple[str, ...]
     name: str = "unnamed"
@@ -45,7 +47,8 @@ class Dataset:
     license: str = "unknown"
 
     def __post_init__(self):
-        expect_rank("images", self.images, "N H W C")
+        if not isinstance(self.images, ImageFiles):
+            expect_rank("images", self.images, "N H W C")
         if self.images.dtype != np.uint8:
             raise TypeError(f"images must be uint8, from 0 to 255, got {self.images.dtype}.")
         if self.labels.shape != self.images.shape[:1]:
