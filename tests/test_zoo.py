@@ -258,15 +258,6 @@ def test_what_does_not_fit_is_said(build, error, words):
         build(np.random.default_rng(0))
 
 
-def test_options_reach_the_network(monkeypatch):
-    def mine(input_shape, n_classes, *, width, **options):
-        return zoo.linear(input_shape, n_classes * width, **options)
-
-    monkeypatch.setitem(zoo.MODELS, "mine", mine)
-    model = zoo.build("mine", (4, 4, 1), 2, rng=np.random.default_rng(0), width=3)
-    assert model.output_shape == (6,)
-
-
 def test_an_unknown_name_lists_the_right_ones():
     with pytest.raises(
         zoo.UnknownModelError,
