@@ -131,7 +131,7 @@ _RECIPE_OPTIONS = [
         "recipe_name",
         default="default",
         show_default=True,
-        help="What the options below vary: default or alexnet, the recipe of the lecture.",
+        help="What the options below vary: default, laptop, or alexnet, the recipe of the lecture.",
     ),
     click.option(
         "--model", help="Which network: alexnet, alexnet_small, convnet, lenet or linear."
