@@ -26,7 +26,8 @@ def main(steps: int = 40) -> None:
     few = data.generated_shapes(16, size=227, rng=rng)
     model = zoo.alexnet(few.image_shape, few.n_classes, rng=rng)
     optimizer = SGD(model, learning_rate=0.01, weight_decay=5e-4)
-    x, losses = data.Standardize.fit(few.images)(few.images), []
+    images, losses = np.asarray(few.images), []
+    x = data.Standardize.fit(images)(images)
     print(f"{model!r}, {few!r}")
     start = time.perf_counter()
     for step in range(steps):

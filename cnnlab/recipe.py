@@ -30,7 +30,7 @@ from cnnlab import data, parallel, zoo
 from cnnlab.data import Dataset
 from cnnlab.model import Sequential
 from cnnlab.ops import Ops, reference
-from cnnlab.optim import SGD, Adam, Plateau, Schedule, cosine, name_of
+from cnnlab.optim import SGD, Adam, Plateau, Schedule, WarmUp, cosine, name_of
 from cnnlab.shapes import expect_number, expect_whole
 from cnnlab.table import Table
 from cnnlab.train import History, Trainer, evaluate
