@@ -1512,3 +1512,26 @@ def test_the_batch_of_a_layer_may_be_locked():
 def test_a_network_in_float32_is_refused():
     with pytest.raises(TypeError, match=r"got float32 in 0\.conv\.w: build .* dtype=np\.float64"):
         check_model(network(np.float32), *batch(), rng=np.random.default_rng(1))
+
+
+@every_mode
+def test_what_is_lost_in_rounding_cannot_be_judged(directions):
+    x = 1e6 * (1 + np.arange(12.0).reshape(3, 4) / 7)
+    how = {"h": 1e-5, "directions": directions}
+    for seed in range(5):
+        right = check(lambda x: (x**3, x), lambda dout, x: dout * 3 * x**2, x, seed=seed, **how)
+        assert right.verdict != WRONG, str(right)
+        wrong = check(lambda x: (x**3, x), lambda dout, x: dout * 2.9 * x**2, x, seed=seed, **how)
+        assert wrong.verdict == WRONG
+
+
+def test_rounding_is_given_as_the_reason():
+    x = 1e6 * (1 + np.arange(12.0).reshape(3, 4) / 7)
+    report = check(lambda x: (x**3, x), lambda dout, x: dout * 3 * x**2, x)
+    assert report.verdict == UNDECIDED
+    words = (
+        "differ by no more than is lost in rounding: the outputs are too large for a step of 1e-05"
+    )
+    assert words in str(report)
+    with_larger_steps = check(lambda x: (x**3, x), lambda dout, x: dout * 3 * x**2, x, h=1.0)
+    assert with_larger_steps.ok, str(with_larger_steps)
