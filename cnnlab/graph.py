@@ -205,7 +205,9 @@ class Value:
             raise TypeError(f"the exponent must be a plain number, got {exponent!r}.")
         n = float(exponent)
         return Gate(
-            f"^{n:g}", lambda a: _power(a, n), lambda out, a: (n and n * _power(a, n - 1),)
+            f"^{n:g}".replace("-", "−"),
+            lambda a: _power(a, n),
+            lambda out, a: (n and n * _power(a, n - 1),),
         )(self)
 
     def __repr__(self) -> str:

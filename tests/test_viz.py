@@ -343,3 +343,25 @@ def test_live_is_one_picture_that_grows_in_a_notebook(monkeypatch, capsys):
     assert shown[2][1].alt.startswith("Learning curve: epoch 3 in 1.0 s; train loss 2.000")
     assert plt.get_fignums() == open_figures
     assert capsys.readouterr().out == ""
+
+
+def test_a_wire_that_bends_beyond_all_nodes_is_drawn_whole():
+    y = graph.Value(2.0, "y")
+    end = graph.maximum(y, y) * y + y**-0.5
+    end.backward()
+    ax = viz.computational_graph(end)
+    (low, high) = sorted(ax.get_ylim())
+    for line in ax.lines:
+        assert low < min(line.get_ydata())
+        assert max(line.get_ydata()) < high
+
+
+def test_a_small_number_is_no_zero():
+    x = graph.Value(0.0036, "x")
+    end = x * 1
+    end.backward()
+    texts = [text.get_text() for text in viz.computational_graph(end).texts]
+    assert "0.0036" in texts
+    x.value = -0.0036
+    end.backward()
+    assert "−0.0036" in [text.get_text() for text in viz.computational_graph(end).texts]

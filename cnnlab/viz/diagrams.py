@@ -272,10 +272,12 @@ def computational_graph(end: graph.Value, ax: Axes | None = None) -> Axes:
     plan = graph.drawing(end)
     wide, tall = 1.55, 1.2  # from column to column and from row to row
     places = {node: (wide * x, tall * y) for node, x, y in plan.nodes}
+    # A wire may bend beyond all nodes.
+    heights = [tall * y for wire in plan.wires for _, y in wire.points]
     right, low, high = (
         max(x for x, _ in places.values()) + 1.1,
-        min(y for _, y in places.values()) - 0.55,
-        max(y for _, y in places.values()) + 0.55,
+        min(heights) - 0.55,
+        max(heights) + 0.55,
     )
     ax = new_axes(ax, 0.78 * (right + 0.4), 0.78 * (high - low))
     for node, (x, y) in places.items():
@@ -299,12 +301,18 @@ def computational_graph(end: graph.Value, ax: Axes | None = None) -> Axes:
         if wire.gradient is not None:
             written.append((0.04, "top", VERMILLION, wire.gradient))
         for shift, side, color, value in written:
-            words = ax.text(x, y + shift, number(value), color=color, ha="center", va=side)
+            words = ax.text(x, y + shift, _short(value), color=color, ha="center", va=side)
             words.set(fontsize=9.5, zorder=2)
             words.set_bbox({"facecolor": PAPER, "edgecolor": "none", "pad": 0.4})
     ax.set(xlim=(-0.4, right), ylim=(high, low), aspect="equal")
     ax.axis("off")
     return ax
+
+
+def _short(value):
+    """A number for a wire: two decimals, or two digits where these would show nothing."""
+    small = 0 < abs(value) < 0.095
+    return f"{value:.2g}".replace("-", "−") if small else number(value)
 
 
 def _toward(start, end, distance):
