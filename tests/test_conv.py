@@ -204,3 +204,12 @@ def test_backward_says_which_shape_it_needs():
     expected = f"dout must have the output's shape {out.shape}, got {out.shape[1:]}."
     with pytest.raises(ShapeError, match=re.escape(expected)):
         conv_backward(out[0], cache)
+
+
+def test_images_with_channels_first_are_told_how_to_turn():
+    w, b, hint = np.ones((3, 3, 3, 5)), np.ones(5), r"last here: x\.transpose\(0, 2, 3, 1\)\.$"
+    with pytest.raises(ShapeError, match=hint):
+        conv_forward(np.ones((2, 3, 8, 8)), w, b)
+    with pytest.raises(ShapeError) as found:
+        conv_forward(np.ones((2, 8, 8, 4)), w, b)
+    assert "transpose" not in str(found.value)

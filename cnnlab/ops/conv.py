@@ -155,9 +155,11 @@ def _check(x, w, b, groups):
     expect_groups(groups, x.shape[3], w.shape[3])
     if w.shape[2] * groups != x.shape[3]:
         towers = f" in each of {groups} groups" if groups > 1 else ""
+        first = x.shape[1] == w.shape[2] * groups
+        hint = " Channels come last here: x.transpose(0, 2, 3, 1)." if first else ""
         raise ShapeError(
             f"a filter spans the full depth of its input: x has {x.shape[3]} channels "
-            f"(shape {x.shape}), w has {w.shape[2]}{towers} (shape {w.shape})."
+            f"(shape {x.shape}), w has {w.shape[2]}{towers} (shape {w.shape}).{hint}"
         )
     if np.shape(b) != w.shape[3:]:
         raise ShapeError(
