@@ -255,6 +255,11 @@ def ensemble(recipe_name, data_name, out, as_json, quiet, networks, workers, clu
         recipe_name, data_name, out, "{model}-ensemble", as_json, quiet, options
     )
     recipes = [replace(recipe, seed=recipe.seed + number) for number in range(networks)]
+
+    def save(results):
+        for one in filter(None, results):
+            one.model.save(out / f"seed-{one.recipe.seed}.npz")
+
     start = time.perf_counter()
     try:
         with connect(cluster) if cluster else nullcontext() as executor:
@@ -262,15 +267,19 @@ def ensemble(recipe_name, data_name, out, as_json, quiet, networks, workers, clu
                 recipes, images, executor=executor, workers=workers, progress=not quiet
             )
     except JobsInterrupted as error:
-        click.echo(str(error), err=True)
+        save(error.results)
+        click.echo(f"{error} Their weights are in {out}.", err=True)
         sys.exit(130)
-    except (JobsFailed, ConnectionError, ModuleNotFoundError) as error:
-        hint = ": pip install 'cnnlab[cluster]'" if isinstance(error, ModuleNotFoundError) else ""
-        raise click.ClickException(f"{error}{hint}") from None
+    except JobsFailed as error:
+        save(error.results)
+        raise click.ClickException(str(error)) from None
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"{error}: pip install 'cnnlab[cluster]'") from None
+    except ConnectionError as error:
+        raise click.ClickException(str(error)) from None
     seconds = time.perf_counter() - start
+    save(trained)
     errors = Ensemble([(one.model, one.preprocess) for one in trained]).evaluate(test)
-    for one in trained:
-        one.model.save(out / f"seed-{one.recipe.seed}.npz")
     result = {
         **{"model": recipe.model, "data": data_name, "seeds": [r.seed for r in recipes]},
         "single": [round(error, 6) for error in errors.single],
@@ -287,13 +296,14 @@ def _prepare(recipe_name, data_name, out, folder, as_json, quiet, options):
     import numpy as np
 
     from cnnlab import zoo
+    from cnnlab.shapes import ShapeError
 
     recipe = _recipe(recipe_name, options)
     images, test = _load(data_name, "--data")
     try:
         # To be shown, and to see that all fits before a folder is made; training makes its own.
         model = recipe.build(images.image_shape, images.n_classes, rng=np.random.default_rng(0))
-    except zoo.UnknownModelError as error:
+    except (zoo.UnknownModelError, ShapeError) as error:
         raise click.BadParameter(str(error), param_hint="--model") from None
     out = out or Path("runs") / folder.format(model=recipe.model)
     try:

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 import cnnlab.data
 from cnnlab import cli, recipe, zoo
 from cnnlab.ensemble import Ensemble
+from cnnlab.parallel import JobsFailed, JobsInterrupted
 
 
 @pytest.fixture(autouse=True)
@@ -87,3 +88,34 @@ def test_networks_that_diverge_are_named(tmp_path):
     assert done.exit_code == 1
     assert "3 of 3 jobs failed" in done.output
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("stop", "code", "words"),
+    [
+        (lambda jobs, done: JobsFailed(jobs, done, {1: ValueError("no")}), 1, "1 of 3 jobs failed"),
+        (lambda jobs, done: JobsInterrupted(done, 2), 130, "2 of 3 jobs were done. Their weights"),
+    ],
+    ids=["failed", "interrupted"],
+)
+def test_networks_that_were_trained_are_kept(tmp_path, monkeypatch, stop, code, words):
+    def run_all(function, jobs, **options):
+        done = [None if number == 1 else function(job) for number, job in enumerate(jobs)]
+        raise stop(jobs, done)
+
+    monkeypatch.setattr(recipe.parallel, "run_all", run_all)
+    done = run(tmp_path, "--quiet")
+    assert done.exit_code == code
+    assert words in done.output
+    kept = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert kept == ["seed-0.npz", "seed-2.npz"]
+
+
+@pytest.mark.parametrize("command", ["train", "ensemble"])
+def test_a_network_that_does_not_fit_the_images_is_told(tmp_path, command):
+    options = [command, "--model", "alexnet", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(cli.main, options)
+    assert done.exit_code == 2
+    assert "layer 1" in done.output or "layer 0" in done.output
+    assert "does not fit" in " ".join(done.output.split())
+    assert not (tmp_path / "out").exists()

@@ -102,7 +102,7 @@ def test_the_seed_decides_the_result(tmp_path):
         ("--weight-decay", "inf", "must be a finite number"),
         ("--optimizer", "sdg", "optimizer must be one of adam, nesterov, sgd, got 'sdg'"),
         ("--schedule", "linear", "one of constant, cosine, plateau, steps, got 'linear'"),
-        ("--recipe", "pizza", "must be one of alexnet, default, got 'pizza'"),
+        ("--recipe", "pizza", "must be one of alexnet, default, laptop, got 'pizza'"),
         ("--schedule", "plateau", "need images to validate on"),
         ("--patience", "3", "need images to validate on"),
         ("--validation", "1", "--validation"),
