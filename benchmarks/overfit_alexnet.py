@@ -20,12 +20,12 @@ from cnnlab.optim import SGD
 from cnnlab.viz import BLUE, FAINT
 
 
-def main(steps: int = 40) -> None:
+def main(steps: int = 50) -> None:
     """Train and report."""
     rng = np.random.default_rng(0)
     few = data.generated_shapes(16, size=227, rng=rng)
     model = zoo.alexnet(few.image_shape, few.n_classes, rng=rng)
-    optimizer = SGD(model, learning_rate=0.01, weight_decay=5e-4)
+    optimizer = SGD(model, learning_rate=0.003, weight_decay=5e-4)
     images, losses = np.asarray(few.images), []
     x = data.Standardize.fit(images)(images)
     print(f"{model!r}, {few!r}")
