@@ -143,6 +143,8 @@ def check_gradients(
     be judged. But if the function is smooth when all these entries move together, their
     gradients must add up to that slope. A direction that crosses a kink is drawn anew first.
 
+    Where outputs are so large that a difference may be mere rounding, nothing can be judged either.
+
     Parameters
     ----------
     forward : forward(*args, **options) → (out, cache), the same for the same input: if there
