@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from cnnlab import fast
 from cnnlab.layers import Layer, Loss, Shape, SoftmaxLoss
-from cnnlab.ops import Ops, reference
+from cnnlab.ops import Ops
 from cnnlab.shapes import ShapeError, expect_input_shape, expect_whole, memory
 from cnnlab.table import Table
 
@@ -60,7 +61,7 @@ class Sequential:
         *,
         rng: np.random.Generator,
         dtype=np.float32,
-        ops: Ops = reference,
+        ops: Ops = fast.ops,
         loss: Loss | None = None,
     ):
         self.dtype, self.ops = np.dtype(dtype), ops
@@ -122,13 +123,14 @@ class Sequential:
             )
         return x.astype(self.dtype, copy=False)
 
-    def backward(self, dout: np.ndarray) -> np.ndarray:
+    def backward(self, dout: np.ndarray, *, input_gradient: bool = True) -> np.ndarray | Any:
         """The gradient of the inputs, (N, …), from that of the scores, (N, C).
 
-        Fills the gradients of all parameters on the way.
+        Fills the gradients of all parameters on the way. With input_gradient=False these are all
+        that is wanted: the first layer may save its work, and the result be None.
         """
-        for layer in reversed(self.layers):
-            dout = layer.backward(dout)
+        for number, layer in reversed(list(enumerate(self.layers))):
+            dout = layer.backward(dout, input_gradient=input_gradient or number > 0)
         return dout
 
     def loss(self, scores: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
@@ -151,7 +153,7 @@ class Sequential:
         gradients : parameter name → array of the parameter's shape.
         """
         loss, dscores = self.loss(self.forward(x, training=True), y)
-        self.backward(dscores)
+        self.backward(dscores, input_gradient=False)
         return loss, self.gradients()
 
     def predict_scores(self, x: np.ndarray, *, batch_size: int = 256) -> np.ndarray:

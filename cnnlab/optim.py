@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnnlab.fast.threads import pieces, share_out
 from cnnlab.model import Sequential
 from cnnlab.shapes import expect_number, expect_whole
 
@@ -14,11 +15,14 @@ from cnnlab.shapes import expect_number, expect_whole
 # nothing: it reads what happened, so training that is resumed needs no more than its history.
 Schedule = Callable[[float, Sequence[float] | None], float]
 
+# Numbers of a parameter that are moved at a time.
+_PIECE = 2**15
+
 
 class Optimizer:
     """What all optimizers share: a network, the size of a step, and weight decay.
 
-    A new kind overrides `_move`.
+    A new kind overrides `_memory` and `_move`.
 
     Parameters
     ----------
@@ -54,14 +58,35 @@ class Optimizer:
             )
         for name, w in parameters.items():
             decay = self.weight_decay if name in decayed else 0.0
-            self._move(name, w, gradients[name] + decay * w)
+            self._move_all(w, gradients[name], self._memory(name), decay)
 
     def state(self) -> dict[str, np.ndarray]:
         """Name → array: what the optimizer remembers from step to step."""
         return {}
 
-    def _move(self, name, w, g):
-        """Change w in place, where g is its gradient with that of the penalty."""
+    def _move_all(self, w, g, memory, decay):
+        """A piece at a time, which stays in cache from the first operation to the last."""
+        if not w.flags.c_contiguous:
+            self._move(w, g + decay * w, *memory)
+            return
+        w, g, *memory = (array.reshape(-1) for array in (w, np.asarray(g), *memory))
+
+        def some(start, stop):
+            for piece in pieces(start, stop, _PIECE):
+                step = g[piece] + decay * w[piece]
+                self._move(w[piece], step, *(array[piece] for array in memory))
+
+        share_out(some, w.size, least=_PIECE)
+
+    def _memory(self, name):
+        """What is remembered of one parameter: arrays of its shape, in the order of `_move`."""
+        raise NotImplementedError
+
+    def _move(self, w, g, *memory):
+        """Change w and its memory in place, number by number.
+
+        g is the gradient with that of the penalty, an array to be used up.
+        """
         raise NotImplementedError
 
     def _zeros(self):
@@ -125,11 +150,14 @@ class SGD(Optimizer):
         """Name of the parameter → its velocity."""
         return self.velocity
 
-    def _move(self, name, w, g):
-        v = self.velocity[name]
+    def _memory(self, name):
+        return (self.velocity[name],)
+
+    def _move(self, w, g, v):
+        g *= self.learning_rate
         v *= self.momentum
-        v -= self.learning_rate * g
-        w += self.momentum * v - self.learning_rate * g if self.nesterov else v
+        v -= g
+        w += self.momentum * v - g if self.nesterov else v
 
     def __repr__(self) -> str:
         return (
@@ -203,9 +231,11 @@ class Adam(Optimizer):
         named = {f"{kind}.{name}": a for kind, group in groups.items() for name, a in group.items()}
         return named | {"steps": self.steps}
 
-    def _move(self, name, w, g):
+    def _memory(self, name):
+        return self.mean[name], self.square[name]
+
+    def _move(self, w, g, m, s):
         (beta1, beta2), t = self.betas, int(self.steps) + 1
-        m, s = self.mean[name], self.square[name]
         m *= beta1
         m += (1 - beta1) * g
         s *= beta2

@@ -26,10 +26,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnlab import data, parallel, zoo
+from cnnlab import data, fast, parallel, zoo
 from cnnlab.data import Dataset
 from cnnlab.model import Sequential
-from cnnlab.ops import Ops, reference
+from cnnlab.ops import Ops
 from cnnlab.optim import SGD, Adam, Plateau, Schedule, WarmUp, cosine, name_of
 from cnnlab.shapes import expect_number, expect_whole
 from cnnlab.table import Table
@@ -145,7 +145,7 @@ class Recipe(Table):
         n_classes: int,
         *,
         rng: np.random.Generator,
-        ops: Ops = reference,
+        ops: Ops = fast.ops,
     ) -> Sequential:
         """The network of this recipe, with fresh weights; the arguments are those of `zoo.build`.
 
@@ -166,7 +166,7 @@ class Recipe(Table):
         *,
         resume: bool = False,
         on_epoch: Callable[[History], object] | None = None,
-        ops: Ops = reference,
+        ops: Ops = fast.ops,
     ) -> "Trained":
         """Train a new network by this recipe, and measure it.
 
@@ -287,7 +287,7 @@ def run_side_by_side(
     executor: Executor | None = None,
     workers: int | None = None,
     progress: bool | None = None,
-    ops: Ops = reference,
+    ops: Ops = fast.ops,
 ) -> list[Trained]:
     """Follow several recipes at the same time: seeds of an ensemble, or the points of a sweep.
 

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from cnnlab import fast
 from cnnlab.init import he, normal, xavier
 from cnnlab.layers import (
     LRN,
@@ -20,7 +21,7 @@ from cnnlab.layers import (
     Tanh,
 )
 from cnnlab.model import Sequential
-from cnnlab.ops import Ops, reference
+from cnnlab.ops import Ops
 from cnnlab.shapes import ShapeError, expect_whole
 
 # Small first scores: the network starts out undecided, with a loss of about ln C.
@@ -37,7 +38,7 @@ def linear(
     *,
     rng: np.random.Generator,
     dtype=np.float32,
-    ops: Ops = reference,
+    ops: Ops = fast.ops,
 ) -> Sequential:
     """One affine layer, from pixels to scores: what everything else must beat.
 
@@ -63,7 +64,7 @@ def convnet(
     *,
     rng: np.random.Generator,
     dtype=np.float32,
-    ops: Ops = reference,
+    ops: Ops = fast.ops,
 ) -> Sequential:
     """Two rounds of convolution, ReLU and pooling, then a hidden layer and the scores.
 
@@ -111,7 +112,7 @@ def lenet(
     *,
     rng: np.random.Generator,
     dtype=np.float32,
-    ops: Ops = reference,
+    ops: Ops = fast.ops,
 ) -> Sequential:
     """LeNet-5, the network that read checks: two convolutions, each with pooling, three layers.
 
@@ -175,7 +176,7 @@ def alexnet(
     init: Callable[..., np.ndarray] = he,
     rng: np.random.Generator,
     dtype=np.float32,
-    ops: Ops = reference,
+    ops: Ops = fast.ops,
 ) -> Sequential:
     """AlexNet, layer by layer as in the lecture: 62 million numbers to learn.
 
@@ -238,7 +239,7 @@ def alexnet_small(
     dropout: float = 0.5,
     rng: np.random.Generator,
     dtype=np.float32,
-    ops: Ops = reference,
+    ops: Ops = fast.ops,
 ) -> Sequential:
     """AlexNet made narrow, for small images: the same layers, a laptop trains it in minutes.
 

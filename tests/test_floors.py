@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 # Every room has a floor. A new file must be placed here before it may import anything.
 FLOORS = [
     {"shapes", "init", "metrics", "progress", "table"},
-    {"ops", "graph", "parallel"},
+    {"ops", "fast", "graph", "parallel"},
     {"gradcheck", "layers"},
     {"model", "optim", "data"},
     {"zoo", "train", "recipe", "ensemble", "interpret"},
@@ -25,6 +25,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 DOORS = {
     ("metrics", "shapes"),  # whoever takes arrays says which shapes it needs
     ("init", "shapes"),
+    ("fast", "ops"),  # what is fast must do what is plain
     ("recipe", "zoo"),  # a recipe names the network
     ("recipe", "train"),  # and says how it is trained
     ("optim", "model"),  # an optimizer moves the parameters of a network

@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from cnnlab import ops
 from cnnlab.ops import Op, reference
 from cnnlab.shapes import ShapeError
-from proofs import PROOFS
+from proofs import EVERY, PROOFS
 from proofs.base import check, forward, gradients, upstream
 
 NAMES = [field.name for field in dataclasses.fields(reference)]
-every_op = pytest.mark.parametrize("proof", PROOFS.values(), ids=lambda proof: proof.op)
+every_op = pytest.mark.parametrize("proof", EVERY, ids=lambda proof: proof.name)
 per_image = pytest.mark.parametrize(
-    "proof", [p for p in PROOFS.values() if p.per_image], ids=lambda proof: proof.op
+    "proof", [p for p in EVERY if p.per_image], ids=lambda proof: proof.name
 )
 every_case = pytest.mark.parametrize(
     ("proof", "case"),
     [
-        pytest.param(proof, case, id=f"{proof.op}-{case.id}")
-        for proof in PROOFS.values()
+        pytest.param(proof, case, id=f"{proof.name}-{case.id}")
+        for proof in EVERY
         for case in proof.cases
     ],
 )
@@ -117,8 +117,8 @@ def test_backward_is_the_derivative(proof, case):
 @pytest.mark.parametrize(
     ("proof", "case"),
     [
-        pytest.param(proof, case, id=f"{proof.op}-{case.id}")
-        for proof in PROOFS.values()
+        pytest.param(proof, case, id=f"{proof.name}-{case.id}")
+        for proof in EVERY
         for case in proof.cases
         if proof.homogeneous_in
     ],
@@ -150,8 +150,8 @@ def test_results_have_the_dtype_of_the_input(proof, dtype):
 
 @pytest.mark.parametrize(
     "proof",
-    [proof for proof in PROOFS.values() if count_floats(proof.cases[0]) > 1],
-    ids=lambda proof: proof.op,
+    [proof for proof in EVERY if count_floats(proof.cases[0]) > 1],
+    ids=lambda proof: proof.name,
 )
 @pytest.mark.parametrize(
     ("dtype", "others"), [("float32", "float64"), ("float64", "float32"), ("float32", "int64")]

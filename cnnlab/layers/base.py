@@ -1,8 +1,11 @@
 """What all layers share."""
 
+from typing import Any
+
 import numpy as np
 
-from cnnlab.ops import Ops, reference
+from cnnlab import fast
+from cnnlab.ops import Ops
 from cnnlab.shapes import ShapeError, expect_generator, expect_input_shape
 
 Shape = tuple[int, ...]
@@ -59,7 +62,7 @@ class Layer:
         *,
         rng: np.random.Generator,
         dtype=np.float32,
-        ops: Ops = reference,
+        ops: Ops = fast.ops,
     ) -> None:
         """Create the parameters for inputs of this shape, and take the operations to use.
 
@@ -103,8 +106,13 @@ class Layer:
         self._caches = (cache,)
         return out
 
-    def backward(self, dout: np.ndarray) -> np.ndarray:
+    def backward(self, dout: np.ndarray, *, input_gradient: bool = True) -> np.ndarray | Any:
         """The gradient of the input, from that of the output; fills `grads` on the way.
+
+        Parameters
+        ----------
+        dout : gradient of the loss with respect to the output.
+        input_gradient : False if only `grads` are wanted; the result may then be None.
 
         Raises
         ------
@@ -115,7 +123,14 @@ class Layer:
             raise RuntimeError(
                 f"{self!r} must see a forward pass before a backward pass: call forward(x) first."
             )
-        return self._backward(dout, *self._caches)
+        (cache,) = self._caches
+        # A layer that goes back in a way of its own goes all the way.
+        if not input_gradient and type(self)._backward is Layer._backward:
+            of_params = getattr(self._ops, self.op).backward_params
+            if of_params is not None:
+                self.grads = dict(zip(self.params, of_params(dout, cache), strict=True))
+                return None
+        return self._backward(dout, cache)
 
     def _create_params(self, input_shape, rng, dtype):
         return {}

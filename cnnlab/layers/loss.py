@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from cnnlab.ops import Ops, reference
+from cnnlab import fast
+from cnnlab.ops import Ops
 from cnnlab.shapes import expect_number
 
 
@@ -12,10 +13,10 @@ class _Objective:
     op: str = ""
 
     def __init__(self) -> None:
-        self._ops: Ops = reference
+        self._ops: Ops = fast.ops
         self._caches: tuple = ()  # one after a forward pass, which may be None itself
 
-    def build(self, *, ops: Ops = reference) -> None:
+    def build(self, *, ops: Ops = fast.ops) -> None:
         """Take the table of operations to use."""
         self._ops, self._caches = ops, ()
 

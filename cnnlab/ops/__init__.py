@@ -106,10 +106,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Op:
-    """A forward function and the backward function that belongs to it."""
+    """A forward function and the backward function that belongs to it.
+
+    `backward_params`, if there is one, gives what `backward` gives without the gradient of x. It
+    is for the first layer of a network, whose input nobody trains.
+    """
 
     forward: Callable
     backward: Callable
+    backward_params: Callable | None = None
 
 
 @dataclass(frozen=True)

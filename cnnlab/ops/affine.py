@@ -38,15 +38,7 @@ def affine_forward(x, w, b):
     >>> out
     array([[11., 22.]])
     """
-    expect_rank("x", x, "N D")
-    expect_floats("x", x)
-    expect_rank("w", w, "D M")
-    if x.shape[1] != w.shape[0]:
-        raise ShapeError(f"x has {x.shape[1]} features (shape {x.shape}), w expects {w.shape[0]}.")
-    if np.shape(b) != w.shape[1:]:
-        raise ShapeError(
-            f"b must hold one bias per output, shape {w.shape[1:]}, got {np.shape(b)}."
-        )
+    check_affine(x, w, b)
     w, b = np.asarray(w, x.dtype), np.asarray(b, x.dtype)
     return x @ w + b, (x, w)
 
@@ -156,3 +148,16 @@ def flatten_backward(dout, cache):
     expected = (shape[0], math.prod(shape[1:]))
     dout = as_upstream(dout, expected, dtype if dtype.kind == "f" else None)
     return dout.reshape(shape)
+
+
+def check_affine(x, w, b) -> None:
+    """Raise the errors of `affine_forward` unless the arrays fit one another."""
+    expect_rank("x", x, "N D")
+    expect_floats("x", x)
+    expect_rank("w", w, "D M")
+    if x.shape[1] != w.shape[0]:
+        raise ShapeError(f"x has {x.shape[1]} features (shape {x.shape}), w expects {w.shape[0]}.")
+    if np.shape(b) != w.shape[1:]:
+        raise ShapeError(
+            f"b must hold one bias per output, shape {w.shape[1:]}, got {np.shape(b)}."
+        )

@@ -56,7 +56,7 @@ def conv_forward(x, w, b, *, stride=1, pad=0, groups=1):
     >>> out.shape, out[0, 16, 16, 0], out[0, 0, 0, 0]
     ((1, 32, 32, 10), np.float64(75.0), np.float64(27.0))
     """
-    _check(x, w, b, groups)
+    check(x, w, b, groups)
     w, b = np.asarray(w, x.dtype), np.asarray(b, x.dtype)
     (FH, FW, D, K), (SH, SW), (PH, PW), G = w.shape, pair(stride), pair(pad), groups
     N, H, W, _ = x.shape
@@ -148,7 +148,8 @@ def _side_by_side(matrices):
     return matrices.transpose(1, 0, 2).reshape(rows, groups * columns)
 
 
-def _check(x, w, b, groups):
+def check(x, w, b, groups) -> None:
+    """Raise the errors of `conv_forward` unless the arrays fit one another."""
     expect_rank("x", x, "N H W C")
     expect_floats("x", x)
     expect_rank("w", w, "FH FW C K")

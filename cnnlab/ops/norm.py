@@ -185,15 +185,7 @@ def lrn_forward(x, *, n=5, k=2.0, alpha=1e-4, beta=0.75):
     >>> lrn_forward(np.array([1.0, 2.0, 3.0]), n=3, k=1.0, alpha=1.0, beta=1.0)[0].round(3)
     array([0.167, 0.133, 0.214])
     """
-    expect_floats("x", x)
-    if x.ndim == 0:
-        raise ShapeError("x must have at least one axis, its channels, got a single number.")
-    expect_whole("n", n)
-    if n % 2 == 0:
-        raise ValueError(f"n must be odd, as many channels before as after, got {n}.")
-    expect_number("k", k, least=1e-15)
-    expect_number("alpha", alpha, least=0)
-    expect_number("beta", beta, least=0)
+    check_lrn(x, n, k, alpha, beta)
     k, alpha, beta = (x.dtype.type(number) for number in (k, alpha, beta))
     s = k + alpha * _window_sum(x**2, n)
     power = s**-beta
@@ -232,6 +224,19 @@ def lrn_backward(dout, cache):
     x, s, power, n, alpha, beta = cache
     dout = as_upstream(dout, x.shape, x.dtype)
     return dout * power - 2 * alpha * beta * x * _window_sum(dout * x * power / s, n)
+
+
+def check_lrn(x, n, k, alpha, beta) -> None:
+    """Raise the errors of `lrn_forward` unless its arguments make sense."""
+    expect_floats("x", x)
+    if x.ndim == 0:
+        raise ShapeError("x must have at least one axis, its channels, got a single number.")
+    expect_whole("n", n)
+    if n % 2 == 0:
+        raise ValueError(f"n must be odd, as many channels before as after, got {n}.")
+    expect_number("k", k, least=1e-15)
+    expect_number("alpha", alpha, least=0)
+    expect_number("beta", beta, least=0)
 
 
 def _statistics(x):

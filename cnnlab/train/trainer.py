@@ -221,7 +221,7 @@ class Trainer:
         loss, dscores = self.model.loss(scores, labels)
         history.step_losses.append(loss)
         self._expect_finite("the loss", loss, history)
-        self.model.backward(dscores)
+        self.model.backward(dscores, input_gradient=False)
         self.optimizer.step()
         return loss, scores
 

@@ -11,7 +11,7 @@ from onnx.reference import ReferenceEvaluator
 
 from cnnlab import ops
 from cnnlab.gradcheck import Report, check_gradients
-from cnnlab.ops import Op
+from cnnlab.ops import Op, Ops
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Proof:
     batched : arguments that hold one entry for each image of the batch.
     per_image : whether each image of a batch is treated as if it were alone.
     keeps_integers : whether whole numbers are taken as they are.
+    table, variant : where the functions are taken from, and what that is called.
     """
 
     op: str
@@ -67,11 +68,18 @@ class Proof:
     batched: tuple[int, ...] = (0,)
     per_image: bool = True
     keeps_integers: bool = False
+    table: Ops = ops.reference
+    variant: str = ""
+
+    @property
+    def name(self) -> str:
+        """What a test report calls it."""
+        return f"{self.op}-{self.variant}" if self.variant else self.op
 
     @property
     def functions(self) -> Op:
         """The operation itself."""
-        return getattr(ops.reference, self.op)
+        return getattr(self.table, self.op)
 
     def images(self, case: Case, start: int, stop: int) -> Case:
         """The same call with some images of the batch only."""

@@ -1,0 +1,60 @@
+"""The same operations, fast: other algorithms behind the same signatures, and threads.
+
+`fast.ops` is the table of operations that networks use by default. Each entry that differs from
+`ops.reference`, the plain functions that the pages show, is held equal to it by tests.
+
+>>> from dataclasses import replace
+>>> from cnnlab.ops import Op, reference
+>>> from cnnlab.fast import ops
+>>> [name for name in vars(ops) if getattr(ops, name) != getattr(reference, name)]
+['conv', 'max_pool', 'affine', 'tanh', 'relu', 'lrn']
+"""
+
+from dataclasses import replace
+
+from cnnlab.fast.activations import relu_backward, relu_forward, tanh_backward, tanh_forward
+from cnnlab.fast.affine import affine_backward, affine_backward_params, affine_forward
+from cnnlab.fast.conv import (
+    ALGORITHMS,
+    choose,
+    conv_backward,
+    conv_backward_params,
+    conv_forward,
+)
+from cnnlab.fast.norm import lrn_backward, lrn_forward
+from cnnlab.fast.pool import max_pool_backward, max_pool_forward
+from cnnlab.fast.threads import set_threads, share_out, threads
+from cnnlab.ops import Op, reference
+
+__all__ = [
+    "ALGORITHMS",
+    "affine_backward",
+    "affine_backward_params",
+    "affine_forward",
+    "choose",
+    "conv_backward",
+    "conv_backward_params",
+    "conv_forward",
+    "lrn_backward",
+    "lrn_forward",
+    "max_pool_backward",
+    "max_pool_forward",
+    "ops",
+    "relu_backward",
+    "relu_forward",
+    "set_threads",
+    "share_out",
+    "tanh_backward",
+    "tanh_forward",
+    "threads",
+]
+
+ops = replace(
+    reference,
+    conv=Op(conv_forward, conv_backward, conv_backward_params),
+    max_pool=Op(max_pool_forward, max_pool_backward),
+    affine=Op(affine_forward, affine_backward, affine_backward_params),
+    tanh=Op(tanh_forward, tanh_backward),
+    relu=Op(relu_forward, relu_backward),
+    lrn=Op(lrn_forward, lrn_backward),
+)

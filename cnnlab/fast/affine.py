@@ -1,0 +1,49 @@
+"""The fully connected layer, fast: each thread computes some columns of a matrix product."""
+
+import numpy as np
+
+from cnnlab.fast.memory import empty
+from cnnlab.fast.threads import share_out
+from cnnlab.ops.affine import check_affine
+from cnnlab.shapes import as_upstream
+
+# Multiplications that are worth a thread.
+_LEAST = 2**17
+
+
+def product(a, b):
+    """(A, B) @ (B, C), the columns of the result shared out among the threads.
+
+    The threads of the matrix product itself would go on waiting for work for a while, on the
+    cores that ours need.
+    """
+    out = empty((len(a), b.shape[1]), a.dtype)
+
+    def some(start, stop):
+        np.matmul(a, b[:, start:stop], out=out[:, start:stop])
+
+    share_out(some, b.shape[1], least=max(1, _LEAST // max(1, a.size)))
+    return out
+
+
+def affine_forward(x, w, b):
+    """As `ops.affine_forward`."""
+    check_affine(x, w, b)
+    x, w = np.ascontiguousarray(x), np.asarray(w, x.dtype)
+    out = product(x, w)
+    out += np.asarray(b, x.dtype)
+    return out, (x, w)
+
+
+def affine_backward(dout, cache):
+    """As `ops.affine_backward`."""
+    x, w = cache
+    dout = np.ascontiguousarray(as_upstream(dout, (len(x), w.shape[1]), x.dtype))
+    return product(dout, w.T), product(x.T, dout), dout.sum(axis=0)
+
+
+def affine_backward_params(dout, cache):
+    """The gradients of the weights and biases alone, for a layer that reads the images."""
+    x, w = cache
+    dout = np.ascontiguousarray(as_upstream(dout, (len(x), w.shape[1]), x.dtype))
+    return product(x.T, dout), dout.sum(axis=0)

@@ -1,0 +1,137 @@
+"""Threads over the images of a batch: NumPy lets others run while it computes.
+
+Inside, the matrix product of NumPy keeps to one thread: the images are shared out instead.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+from typing import TypeVar
+
+from cnnlab.shapes import expect_whole
+
+Result = TypeVar("Result")
+
+# The variables with which people tell numerical programs how many threads to use.
+_VARIABLES = ("CNNLAB_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+_chosen: list[int] = []
+_pools: dict[int, ThreadPoolExecutor] = {}
+_inside = threading.local()
+
+
+def threads() -> int:
+    """How many threads share the work of one operation.
+
+    What `set_threads` was told; else the environment variable CNNLAB_THREADS, or the smallest of
+    OMP_NUM_THREADS, OPENBLAS_NUM_THREADS and MKL_NUM_THREADS; else as many as there are cores.
+    """
+    if _chosen:
+        return _chosen[0]
+    first, *others = (os.environ.get(name, "") for name in _VARIABLES)
+    if _is_count(first):
+        return int(first)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min([cores or 1, *(int(value) for value in others if _is_count(value))])
+
+
+def set_threads(count: int | None) -> None:
+    """Say how many threads share the work of one operation; None goes back to the default.
+
+    Results depend on it only as far as sums depend on their order.
+
+    Raises
+    ------
+    ValueError
+        If count is not a whole number of at least 1.
+    """
+    if count is not None:
+        expect_whole("count", count)
+    _chosen[:] = [] if count is None else [int(count)]
+
+
+def share_out(work: Callable[[int, int], Result], length: int, *, least: int = 1) -> list[Result]:
+    """work(start, stop) for consecutive parts of range(length), one part a thread, in order.
+
+    Parameters
+    ----------
+    work : does its part; its result must not depend on where the bounds are.
+    length : of all the work.
+    least : what one part must have at least: to wake a thread takes as long as small work.
+
+    Examples
+    --------
+    >>> share_out(lambda start, stop: stop - start, 0)
+    [0]
+    >>> sum(share_out(lambda start, stop: stop - start, 10))
+    10
+    >>> share_out(lambda start, stop: stop - start, 10, least=6)
+    [10]
+    """
+    lanes = max(1, min(threads(), length // least))
+    # Work that is shared out already is not shared out again: its pool might be waiting for it.
+    if getattr(_inside, "lane", False) or lanes == 1:
+        return [work(0, length)]
+    bounds = [length * lane // lanes for lane in range(lanes + 1)]
+    with _one_blas_thread():
+        others = [
+            _pool(lanes - 1).submit(_in_lane, work, start, stop)
+            for start, stop in pairwise(bounds[1:])
+        ]
+        try:
+            first = _in_lane(work, bounds[0], bounds[1])
+        finally:
+            # Nobody may write into our arrays once we have left, whatever happened.
+            for other in others:
+                other.exception()
+        return [first, *(other.result() for other in others)]
+
+
+def pieces(start: int, stop: int, size: int) -> Iterator[slice]:
+    """Slices of at most this size, from start to stop.
+
+    Examples
+    --------
+    >>> list(pieces(0, 5, 2))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    for first in range(start, stop, size):
+        yield slice(first, min(first + size, stop))
+
+
+def _in_lane(work, start, stop):
+    _inside.lane = True
+    try:
+        return work(start, stop)
+    finally:
+        _inside.lane = False
+
+
+def _pool(size):
+    if size not in _pools:
+        _pools[size] = ThreadPoolExecutor(size, thread_name_prefix="cnnlab")
+    return _pools[size]
+
+
+@cache
+def _controller():
+    # Finding the libraries takes milliseconds: once is enough.
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")
+
+
+def _one_blas_thread():
+    return _controller().limit(limits=1)
+
+
+def _is_count(text):
+    return text.isdecimal() and int(text) > 0
+
+
+# A copy of this process has none of its threads.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pools.clear)
