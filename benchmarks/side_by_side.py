@@ -5,14 +5,14 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import click
 import numpy as np
 
 
-def take_turns(peers: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def take_turns(peers: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Seconds of each peer, round by round, after a first round that sets everything up."""
     seconds: dict[str, list[float]] = {name: [] for name in peers}
     for number in range(rounds + 1):

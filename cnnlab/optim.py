@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnlab.fast.threads import pieces, share_out
+from cnnlab.fast.sharing import pieces, share_out
 from cnnlab.model import Sequential
 from cnnlab.shapes import expect_number, expect_whole
 
@@ -16,7 +16,7 @@ from cnnlab.shapes import expect_number, expect_whole
 Schedule = Callable[[float, Sequence[float] | None], float]
 
 # Numbers of a parameter that are moved at a time.
-_PIECE = 2**15
+_PIECE = 2**17
 
 
 class Optimizer:

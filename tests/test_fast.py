@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_info
 
 from cnnlab import fast, zoo
 from cnnlab.fast import memory, polyphase, winograd
-from cnnlab.fast.threads import pieces
+from cnnlab.fast.sharing import pieces
 from cnnlab.layers import Affine, Conv
 from cnnlab.model import Sequential
 from cnnlab.ops import reference

@@ -23,7 +23,7 @@ from cnnlab.fast.conv import (
 )
 from cnnlab.fast.norm import lrn_backward, lrn_forward
 from cnnlab.fast.pool import max_pool_backward, max_pool_forward
-from cnnlab.fast.threads import set_threads, share_out, threads
+from cnnlab.fast.sharing import set_threads, share_out, threads
 from cnnlab.ops import Op, reference
 
 __all__ = [

@@ -3,11 +3,11 @@
 import numpy as np
 
 from cnnlab.fast.memory import empty
-from cnnlab.fast.threads import pieces, share_out
+from cnnlab.fast.sharing import pieces, share_out
 from cnnlab.shapes import as_upstream, expect_floats
 
 # Numbers in one stretch.
-_STRETCH = 2**15
+_STRETCH = 2**18
 
 
 def relu_forward(x):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cnnlab.fast.memory import empty
-from cnnlab.fast.threads import share_out
+from cnnlab.fast.sharing import share_out
 from cnnlab.ops.affine import check_affine
 from cnnlab.shapes import as_upstream
 

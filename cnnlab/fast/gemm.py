@@ -3,11 +3,11 @@
 import numpy as np
 
 from cnnlab.fast.memory import empty, scratch
-from cnnlab.fast.threads import pieces, share_out
+from cnnlab.fast.sharing import pieces, share_out
 from cnnlab.shapes import output_size, pair
 
 # Numbers that the columns of one block of images may have.
-_BLOCK = 2**18
+_BLOCK = 2**19
 
 
 class _Plan:

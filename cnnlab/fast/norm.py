@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from cnnlab.fast.memory import empty
-from cnnlab.fast.threads import pieces, share_out
+from cnnlab.fast.memory import empty, scratch
+from cnnlab.fast.sharing import pieces, share_out
 from cnnlab.ops.norm import check_lrn
 from cnnlab.shapes import as_upstream
 
 # Numbers in one block of positions: what is computed with them should stay in cache.
-_BLOCK = 2**16
+_BLOCK = 2**17
 
 
 def lrn_forward(x, *, n=5, k=2.0, alpha=1e-4, beta=0.75):
@@ -19,7 +19,8 @@ def lrn_forward(x, *, n=5, k=2.0, alpha=1e-4, beta=0.75):
 
     def some(start, stop):
         for rows in pieces(start, stop, block):
-            np.multiply(flat[rows], _power(_energy(flat[rows], n, k, alpha), beta), out=out[rows])
+            s = _energy(flat[rows], n, k, alpha)
+            np.multiply(flat[rows], _power(s, beta), out=out[rows])
 
     share_out(some, len(flat), least=block)
     return out.reshape(x.shape), (flat, x.shape, n, k, alpha, beta)
@@ -33,13 +34,16 @@ def lrn_backward(dout, cache):
 
     def some(start, stop):
         for rows in pieces(start, stop, block):
-            x, s = flat[rows], _energy(flat[rows], n, k, alpha)
-            held = dflat[rows] * _power(s, beta)
-            np.divide(held * x, s, out=s)
-            sums = _window_sum(s, n)
+            x, held = flat[rows], dx[rows]
+            s = _energy(x, n, k, alpha)
+            np.multiply(dflat[rows], _power(s, beta), out=held)
+            share = scratch("share", x.shape, x.dtype)
+            np.multiply(held, x, out=share)
+            share /= s
+            sums = _window_sum(share, n)
             sums *= x
-            sums *= flat.dtype.type(2 * alpha * beta)
-            np.subtract(held, sums, out=dx[rows])
+            sums *= x.dtype.type(2 * alpha * beta)
+            held -= sums
 
     share_out(some, len(flat), least=block)
     return dx.reshape(shape)
@@ -51,7 +55,7 @@ def _rows(flat):
 
 
 def _energy(x, n, k, alpha):
-    s = _window_sum(np.square(x), n)
+    s = _window_sum(np.square(x, out=scratch("square", x.shape, x.dtype)), n)
     s *= x.dtype.type(alpha)
     s += x.dtype.type(k)
     return s
@@ -59,10 +63,11 @@ def _energy(x, n, k, alpha):
 
 def _power(s, beta):
     """s^−β; for the usual β by two square roots, which are much faster than a power."""
+    power = scratch("power", s.shape, s.dtype)
     if beta != 0.75:
-        return s ** s.dtype.type(-beta)
-    root = np.sqrt(s)
-    power = np.sqrt(root)
+        return np.power(s, s.dtype.type(-beta), out=power)
+    root = np.sqrt(s, out=scratch("root", s.shape, s.dtype))
+    np.sqrt(root, out=power)
     power *= root
     return np.reciprocal(power, out=power)
 
@@ -71,17 +76,18 @@ def _window_sum(x, n):
     """Σ over the n channels around each; those beyond the ends count as zero.
 
     With zeros between the rows of channels, all rows are one long row, and its windows are
-    the windows of each.
+    the windows of each. The result lies in memory that the next call uses again.
     """
     P, C = x.shape
     half = min(n // 2, C)
-    padded = np.zeros((P + 1, C + half), x.dtype)
+    width = C + half
+    padded = scratch("window", (P + 1, width), x.dtype)
+    padded[0], padded[1:, C:] = 0, 0
     padded[1:, :C] = x
-    row, total = padded.ravel(), np.empty((P, C + half), x.dtype)
-    length, start = P * (C + half), C + half
-    flat = total.ravel()
-    flat[...] = row[start : start + length]
+    total = scratch("sums", (P, width), x.dtype)
+    row, flat, length = padded.reshape(-1), total.reshape(-1), P * width
+    flat[...] = row[width:]
     for distance in range(1, half + 1):
-        flat += row[start - distance : start - distance + length]
-        flat[: length - distance] += row[start + distance :][: length - distance]
+        flat += row[width - distance : width - distance + length]
+        flat[: length - distance] += row[width + distance :]
     return total[:, :C]

@@ -12,7 +12,7 @@ Some weights of the new filters are zero, since 3·4 > 11.
 import numpy as np
 
 from cnnlab.fast.memory import empty, scratch
-from cnnlab.fast.threads import share_out
+from cnnlab.fast.sharing import share_out
 
 
 class Phases:

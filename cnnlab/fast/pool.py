@@ -3,11 +3,11 @@
 import numpy as np
 
 from cnnlab.fast.memory import empty, scratch
-from cnnlab.fast.threads import pieces, share_out
+from cnnlab.fast.sharing import pieces, share_out
 from cnnlab.shapes import as_upstream, expect_rank, output_size, pair
 
 # Numbers of a few images that are pooled at a time, to stay in cache.
-_BLOCK = 2**16
+_BLOCK = 2**20
 
 
 def max_pool_forward(x, *, kernel_size=2, stride=None):

@@ -22,7 +22,7 @@ import numpy as np
 from cnnlab.fast.affine import product
 from cnnlab.fast.memory import empty, scratch
 from cnnlab.fast.polyphase import Phases
-from cnnlab.fast.threads import pieces, share_out
+from cnnlab.fast.sharing import pieces, share_out
 from cnnlab.shapes import output_size, pair
 
 # Where the polynomials are evaluated, the mildest numbers first; the last point is infinity.

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import cache
 from itertools import pairwise
 from typing import TypeVar
@@ -71,10 +72,15 @@ def share_out(work: Callable[[int, int], Result], length: int, *, least: int = 1
     >>> share_out(lambda start, stop: stop - start, 10, least=6)
     [10]
     """
-    lanes = max(1, min(threads(), length // least))
     # Work that is shared out already is not shared out again: its pool might be waiting for it.
-    if getattr(_inside, "lane", False) or lanes == 1:
+    if getattr(_inside, "lane", False):
         return [work(0, length)]
+    count = threads()
+    lanes = max(1, min(count, length // least))
+    if lanes == 1:
+        # One image on several threads: then the matrix product may have them.
+        with _one_blas_thread() if count == 1 else nullcontext():
+            return [work(0, length)]
     bounds = [length * lane // lanes for lane in range(lanes + 1)]
     with _one_blas_thread():
         others = [
