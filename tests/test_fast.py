@@ -44,7 +44,9 @@ def there_and_back(op, x, w, b, dout, **options):
     return out, *op.backward(dout, cache)
 
 
-@pytest.mark.parametrize(("algorithm", "bound"), [("gemm", 1e-5), ("winograd", 1e-4)])
+@pytest.mark.parametrize(
+    ("algorithm", "bound"), [("gemm", 1e-5), ("winograd", 1e-4), ("winograd-2", 5e-5)]
+)
 @pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_single_precision_loses_no_more_digits_than_is_said(name, algorithm, bound):
     x_shape, w_shape, options = CONVOLUTIONS[name]
@@ -113,7 +115,11 @@ def test_the_proofs_of_winograd_run_through_it():
 @pytest.mark.parametrize(
     ("w_shape", "algorithm", "words"),
     [
-        ((3, 3, 2, 4), "fft", "algorithm must be one of auto, gemm, winograd, got 'fft'"),
+        (
+            (3, 3, 2, 4),
+            "fft",
+            "algorithm must be one of auto, gemm, winograd, winograd-2, got 'fft'",
+        ),
         ((1, 3, 2, 4), "winograd", "winograd needs filters of 2 to 7 pixels .* got 1×3"),
         ((9, 9, 2, 4), "winograd", "winograd needs filters of 2 to 7 pixels .* got 9×9"),
     ],
@@ -232,6 +238,38 @@ def test_inside_the_matrix_product_keeps_to_one_thread():
     fast.set_threads(2)
     assert fast.share_out(counts, 2) == [{1}, {1}]
     assert counts(0, 1) == before
+
+
+def test_two_at_once_leave_the_matrix_product_as_it_was():
+    def blas():
+        return [found["num_threads"] for found in threadpool_info() if found["user_api"] == "blas"]
+
+    before, gate = blas(), threading.Barrier(2)
+    fast.set_threads(2)
+
+    def user():
+        gate.wait()
+        for _ in range(200):
+            fast.share_out(lambda start, stop: None, 2)
+
+    users = [threading.Thread(target=user) for _ in range(2)]
+    for thread in users:
+        thread.start()
+    for thread in users:
+        thread.join()
+    assert blas() == before
+
+
+def test_all_threads_take_an_overflow_as_the_caller_does():
+    fast.set_threads(2)
+
+    def overflow(start, stop):
+        return np.float32(1e30) * np.full(3, 1e30, np.float32)
+
+    with np.errstate(over="ignore"):
+        assert np.isinf(fast.share_out(overflow, 2)).all()
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        fast.share_out(overflow, 2)
 
 
 def test_an_error_waits_until_all_others_are_done():

@@ -228,7 +228,7 @@ def test_a_small_alexnet_can_learn_50_images_by_heart():
     model = zoo.alexnet_small((28, 28, 1), 10, width=4, dropout=0, rng=rng)
     preprocess = data.Standardize.fit(train.images)
     trainer = Trainer(
-        model, SGD(model, learning_rate=0.02), preprocess=preprocess, batch_size=25, rng=rng
+        model, SGD(model, learning_rate=0.01), preprocess=preprocess, batch_size=25, rng=rng
     )
     trainer.fit(train[:50], epochs=60)
     predictions = model.predict(preprocess(train[:50].images))

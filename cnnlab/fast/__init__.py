@@ -8,6 +8,11 @@
 >>> from cnnlab.fast import ops
 >>> [name for name in vars(ops) if getattr(ops, name) != getattr(reference, name)]
 ['conv', 'max_pool', 'affine', 'tanh', 'relu', 'lrn']
+Whoever wants exactly one algorithm of convolution, or the plain functions, makes a table of that:
+
+>>> from functools import partial
+>>> gemm = replace(ops.conv, forward=partial(conv_forward, algorithm="gemm"))
+>>> exact, plain = replace(ops, conv=gemm), reference
 """
 
 from dataclasses import replace
@@ -21,6 +26,7 @@ from cnnlab.fast.conv import (
     conv_backward_params,
     conv_forward,
 )
+from cnnlab.fast.memory import release
 from cnnlab.fast.norm import lrn_backward, lrn_forward
 from cnnlab.fast.pool import max_pool_backward, max_pool_forward
 from cnnlab.fast.sharing import set_threads, share_out, threads
@@ -40,6 +46,7 @@ __all__ = [
     "max_pool_backward",
     "max_pool_forward",
     "ops",
+    "release",
     "relu_backward",
     "relu_forward",
     "set_threads",

@@ -1,8 +1,11 @@
 """Convolution, fast: the algorithm that suits the shapes."""
 
+from functools import partial
+
 import numpy as np
 
 from cnnlab.fast import gemm, winograd
+from cnnlab.ops import Op
 from cnnlab.ops.conv import check
 from cnnlab.shapes import as_upstream, output_size, pair
 
@@ -37,11 +40,19 @@ def choose(x_shape, w_shape, *, stride=1, pad=0, groups=1) -> str:
 
 
 # Name → forward(x, w, b, *, stride, pad, groups) and backward(dout, cache, *, input_gradient).
-ALGORITHMS = {"gemm": gemm, "winograd": winograd}
+# "winograd" saves most, "winograd-2" saves less and loses hardly more digits than "gemm".
+ALGORITHMS = {
+    "gemm": Op(gemm.forward, gemm.backward),
+    "winograd": Op(winograd.forward, winograd.backward),
+    "winograd-2": Op(partial(winograd.forward, tile=2), winograd.backward),
+}
 
 
 def conv_forward(x, w, b, *, stride=1, pad=0, groups=1, algorithm="auto"):
-    """As `ops.conv_forward`, by an algorithm: "auto" for what `choose` says, "gemm" or "winograd".
+    """As `ops.conv_forward`, by one of `ALGORITHMS`; "auto" takes what `choose` says.
+
+    In single precision the largest error is about 10⁻⁶ of the standard deviation of the result for
+    "gemm", 10⁻⁴ for "winograd", and 10⁻⁵ for "winograd-2".
 
     Source: Lavin & Gray 2016, "Fast algorithms for convolutional neural networks".
     """

@@ -49,12 +49,15 @@ def empty(shape: tuple[int, ...], dtype) -> np.ndarray:
     if size < _LEAST:
         return np.empty(shape, dtype)
     with _lock:
-        fits = [
-            (memory.nbytes, index)
-            for index, memory in enumerate(_free)
-            if size <= memory.nbytes <= size / (1 - _WASTE)
-        ]
-        memory = _free.pop(min(fits)[1]) if fits else np.empty(size, np.uint8)
+        # A loan may end at any moment, in this thread too, and change the list.
+        fits = [piece for piece in tuple(_free) if size <= piece.nbytes <= size / (1 - _WASTE)]
+        memory = min(fits, key=lambda piece: piece.nbytes, default=None)
+        for index, piece in enumerate(_free):
+            if piece is memory:
+                del _free[index]
+                break
+        else:
+            memory = np.empty(size, np.uint8)
     return np.asarray(_Loan(memory))[:size].view(dtype).reshape(shape)
 
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from contextvars import copy_context
 from functools import cache
 from itertools import pairwise
 from typing import TypeVar
@@ -79,12 +80,13 @@ def share_out(work: Callable[[int, int], Result], length: int, *, least: int = 1
     lanes = max(1, min(count, length // least))
     if lanes == 1:
         # One image on several threads: then the matrix product may have them.
-        with _one_blas_thread() if count == 1 else nullcontext():
+        with _one_blas_thread if count == 1 else nullcontext():
             return [work(0, length)]
     bounds = [length * lane // lanes for lane in range(lanes + 1)]
-    with _one_blas_thread():
+    with _one_blas_thread:
         others = [
-            _pool(lanes - 1).submit(_in_lane, work, start, stop)
+            # In a copy of our context: NumPy's answer to an overflow is part of it.
+            _pool(lanes - 1).submit(copy_context().run, _in_lane, work, start, stop)
             for start, stop in pairwise(bounds[1:])
         ]
         try:
@@ -130,14 +132,38 @@ def _controller():
     return ThreadpoolController().select(user_api="blas")
 
 
-def _one_blas_thread():
-    return _controller().limit(limits=1)
+class _OneBlasThread:
+    """While anybody is inside, the matrix product of NumPy keeps to one thread."""
+
+    def __init__(self):
+        self.lock, self.inside, self.limit = threading.Lock(), 0, None
+
+    def __enter__(self):
+        with self.lock:
+            if self.inside == 0:
+                self.limit = _controller().limit(limits=1)
+            self.inside += 1
+
+    def __exit__(self, *error):
+        with self.lock:
+            self.inside -= 1
+            if self.inside == 0:
+                self.limit.restore_original_limits()
+
+
+_one_blas_thread = _OneBlasThread()
 
 
 def _is_count(text):
     return text.isdecimal() and int(text) > 0
 
 
-# A copy of this process has none of its threads.
+def _start_anew():
+    """A copy of this process has none of its threads, and nobody to open their locks."""
+    global _one_blas_thread
+    _one_blas_thread = _OneBlasThread()
+    _pools.clear()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pools.clear)
+    os.register_at_fork(after_in_child=_start_anew)
