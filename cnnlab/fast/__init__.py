@@ -8,6 +8,7 @@
 >>> from cnnlab.fast import ops
 >>> [name for name in vars(ops) if getattr(ops, name) != getattr(reference, name)]
 ['conv', 'max_pool', 'affine', 'tanh', 'relu', 'lrn']
+
 Whoever wants exactly one algorithm of convolution, or the plain functions, makes a table of that:
 
 >>> from functools import partial

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from contextvars import copy_context
 from functools import cache
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cnnlab.shapes import expect_whole
 
@@ -136,7 +136,8 @@ class _OneBlasThread:
     """While anybody is inside, the matrix product of NumPy keeps to one thread."""
 
     def __init__(self):
-        self.lock, self.inside, self.limit = threading.Lock(), 0, None
+        self.lock, self.inside = threading.Lock(), 0
+        self.limit: Any = None
 
     def __enter__(self):
         with self.lock:
