@@ -124,6 +124,7 @@ class Layer:
                 f"{self!r} must see a forward pass before a backward pass: call forward(x) first."
             )
         (cache,) = self._caches
+        self.grads = {}  # the last ones may be large: let them go first
         # A layer that goes back in a way of its own goes all the way.
         if not input_gradient and type(self)._backward is Layer._backward:
             of_params = getattr(self._ops, self.op).backward_params
