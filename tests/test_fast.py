@@ -11,7 +11,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from cnnlab import fast, zoo
-from cnnlab.fast import memory, polyphase, winograd
+from cnnlab.fast import memory, polyphase, sharing, winograd
 from cnnlab.fast.sharing import pieces
 from cnnlab.layers import Affine, Conv
 from cnnlab.model import Sequential
@@ -258,6 +258,16 @@ def test_two_at_once_leave_the_matrix_product_as_it_was():
     for thread in users:
         thread.join()
     assert blas() == before
+
+
+def test_whoever_leaves_first_does_not_free_the_matrix_product():
+    def blas():
+        return {found["num_threads"] for found in threadpool_info() if found["user_api"] == "blas"}
+
+    fast.set_threads(2)
+    with sharing._one_blas_thread:
+        fast.share_out(lambda start, stop: None, 2)
+        assert blas() == {1}
 
 
 def test_all_threads_take_an_overflow_as_the_caller_does():
