@@ -3,6 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
+from cnnlab import optim
 from cnnlab.layers import L2, Affine, Conv, Flatten
 from cnnlab.model import Sequential
 from cnnlab.optim import SGD, Adam, Optimizer, Plateau, Steps, WarmUp, cosine, name_of
@@ -301,3 +302,23 @@ def test_schedules_are_values():
 def test_schedules_refuse_values_that_make_no_sense(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+@pytest.mark.parametrize("kind", [SGD, Adam])
+@pytest.mark.parametrize("layout", [np.ascontiguousarray, np.asfortranarray])
+def test_pieces_and_the_layout_of_a_parameter_do_not_matter(kind, layout, monkeypatch):
+    def trained(layout):
+        model = Sequential([Affine(7)], (5,), rng=np.random.default_rng(0), dtype=np.float64)
+        layer = model.layers[0]
+        layer.params["w"] = layout(layer.params["w"])
+        optimizer = kind(model, learning_rate=0.1, weight_decay=0.3)
+        for seed in range(3):
+            rng = np.random.default_rng(seed)
+            layer.grads = {name: rng.normal(size=p.shape) for name, p in layer.params.items()}
+            optimizer.step()
+        return layer.params
+
+    whole = trained(np.ascontiguousarray)
+    monkeypatch.setattr(optim, "_PIECE", 4)
+    for name, parameter in trained(layout).items():
+        np.testing.assert_array_equal(parameter, whole[name])

@@ -37,13 +37,15 @@ def affine_forward(x, w, b):
 
 def affine_backward(dout, cache):
     """As `ops.affine_backward`."""
-    x, w = cache
-    dout = np.ascontiguousarray(as_upstream(dout, (len(x), w.shape[1]), x.dtype))
-    return product(dout, w.T), product(x.T, dout), dout.sum(axis=0)
+    dout = _upstream(dout, *cache)
+    return product(dout, cache[1].T), *affine_backward_params(dout, cache)
 
 
 def affine_backward_params(dout, cache):
     """The gradients of the weights and biases alone, for a layer that reads the images."""
-    x, w = cache
-    dout = np.ascontiguousarray(as_upstream(dout, (len(x), w.shape[1]), x.dtype))
-    return product(x.T, dout), dout.sum(axis=0)
+    dout = _upstream(dout, *cache)
+    return product(cache[0].T, dout), dout.sum(axis=0)
+
+
+def _upstream(dout, x, w):
+    return np.ascontiguousarray(as_upstream(dout, (len(x), w.shape[1]), x.dtype))

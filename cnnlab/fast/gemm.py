@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cnnlab.fast.memory import empty, scratch
+from cnnlab.fast.memory import empty, padded, scratch
 from cnnlab.fast.sharing import pieces, share_out
 from cnnlab.shapes import output_size, pair
 
@@ -24,15 +24,12 @@ class _Plan:
 
     def columns(self, x):
         """(n, H, W, C) to (G, n·OH·OW, FH·FW·D): one row per position, as in `ops.conv`."""
-        padded = x
-        if self.PH or self.PW:
-            shape = (len(x), self.H + 2 * self.PH, self.W + 2 * self.PW, self.C)
-            padded = scratch("padded", shape, x.dtype)
-            padded[...] = 0
-            padded[:, self.PH : self.PH + self.H, self.PW : self.PW + self.W] = x
-        n, (s0, s1, s2, s3) = len(x), padded.strides
+        PH, PW = self.PH, self.PW
+        if PH or PW:
+            x = padded(x, self.H + 2 * PH, self.W + 2 * PW, (PH, PW))
+        n, (s0, s1, s2, s3) = len(x), x.strides
         windows = np.lib.stride_tricks.as_strided(
-            padded,
+            x,
             (self.G, n, self.OH, self.OW, self.FH, self.FW, self.D),
             (self.D * s3, s0, self.SH * s1, self.SW * s2, s1, s2, s3),
         )

@@ -88,6 +88,20 @@ def scratch(role: str, shape: tuple[int, ...], dtype) -> np.ndarray:
     return buffer[:size].view(dtype).reshape(shape)
 
 
+def padded(x, height: int, width: int, pad: tuple[int, int]) -> np.ndarray:
+    """(N, H, W, C) with zeros around it, in scratch memory: (N, height, width, C).
+
+    Parameters
+    ----------
+    pad : zeros above and to the left; what is left of height and width follows.
+    """
+    (N, H, W, C), (PH, PW) = x.shape, pad
+    out = scratch("padded", (N, height, width, C), x.dtype)
+    out[...] = 0
+    out[:, PH : PH + H, PW : PW + W] = x
+    return out
+
+
 def _forget():
     """In a copy of this process nobody will ever open a lock that another thread held."""
     global _lock

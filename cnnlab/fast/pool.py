@@ -1,4 +1,4 @@
-"""Max pooling, fast: along the rows, then along the columns, image by image."""
+"""Max pooling, fast: along the rows, then along the columns, some images at a time."""
 
 import numpy as np
 

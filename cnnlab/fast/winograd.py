@@ -20,7 +20,7 @@ from functools import cache
 import numpy as np
 
 from cnnlab.fast.affine import product
-from cnnlab.fast.memory import empty, scratch
+from cnnlab.fast.memory import empty, padded, scratch
 from cnnlab.fast.polyphase import Phases
 from cnnlab.fast.sharing import pieces, share_out
 from cnnlab.shapes import output_size, pair
@@ -32,14 +32,10 @@ _POINTS = (0.0, 1.0, -1.0, 0.5, -2.0, 2.0, -0.5)
 _TILES = 128
 
 
-def largest_tile(kernel_size: int) -> int:
-    """The largest m for filters of this size, for which there are points enough."""
-    return len(_POINTS) + 2 - kernel_size
-
-
 def tile_size(size: int, kernel_size: int, tile: int = 5) -> int:
     """The m ≤ tile that covers this many outputs with the fewest products; 0 if none can."""
-    largest = min(tile, largest_tile(kernel_size))
+    # Infinity is a point as well.
+    largest = min(tile, len(_POINTS) + 2 - kernel_size)
     costs = {
         m: (m + kernel_size - 1) * -(-size // m) for m in range(2, largest + 1) if kernel_size > 1
     }
@@ -126,13 +122,10 @@ class _Plan:
         """(n, H, W, C) to (a², n·tiles, C)."""
         (TH, TW), (mh, mw), (ah, aw) = self.tiles, self.m, self.a
         n = len(x)
-        shape = n, TH * mh + self.FH - 1, TW * mw + self.FW - 1, self.C
-        padded = scratch("padded", shape, x.dtype)
-        padded[...] = 0
-        padded[:, self.PH : self.PH + self.H, self.PW : self.PW + self.W] = x
-        s = padded.strides
+        x = padded(x, TH * mh + self.FH - 1, TW * mw + self.FW - 1, (self.PH, self.PW))
+        s = x.strides
         tiles = np.lib.stride_tricks.as_strided(
-            padded, (ah, aw, n, TH, TW, self.C), (s[1], s[2], s[0], mh * s[1], mw * s[2], s[3])
+            x, (ah, aw, n, TH, TW, self.C), (s[1], s[2], s[0], mh * s[1], mw * s[2], s[3])
         )
         gathered = scratch("tiles", tiles.shape, x.dtype)
         gathered[...] = tiles
@@ -162,9 +155,7 @@ class _Plan:
         (TH, TW), (mh, mw) = self.tiles, self.m
         n, whole = len(dout), dout
         if (TH * mh, TW * mw) != dout.shape[1:3]:
-            whole = scratch("padded", (n, TH * mh, TW * mw, self.K), dout.dtype)
-            whole[...] = 0
-            whole[:, : self.OH, : self.OW] = dout
+            whole = padded(dout, TH * mh, TW * mw, (0, 0))
         y = scratch("tiles", (mh, mw, n, TH, TW, self.K), dout.dtype)
         y[...] = whole.reshape(n, TH, mh, TW, mw, self.K).transpose(2, 4, 0, 1, 3, 5)
         products = scratch("products", (len(self.B), n * TH * TW, self.K), dout.dtype)
@@ -179,17 +170,17 @@ class _Plan:
         np.matmul(self.B.T, dv.reshape(len(dv), -1), out=dtiles.reshape(ah * aw, -1))
         # Tiles overlap: cut each into pieces of m×m, which lie side by side without overlap.
         QH, QW = -(-ah // mh), -(-aw // mw)
-        padded = scratch("padded", (n, TH + QH - 1, mh, TW + QW - 1, mw, self.C), dx.dtype)
-        padded[...] = 0
+        total = scratch("padded", (n, TH + QH - 1, mh, TW + QW - 1, mw, self.C), dx.dtype)
+        total[...] = 0
         for p in range(QH):
             for q in range(QW):
                 piece = dtiles[p * mh : (p + 1) * mh, q * mw : (q + 1) * mw]
                 rows, columns = piece.shape[:2]
-                padded[:, p : p + TH, :rows, q : q + TW, :columns] += piece.transpose(
+                total[:, p : p + TH, :rows, q : q + TW, :columns] += piece.transpose(
                     2, 3, 0, 4, 1, 5
                 )
-        padded = padded.reshape(n, (TH + QH - 1) * mh, (TW + QW - 1) * mw, self.C)
-        dx[...] = padded[:, self.PH : self.PH + self.H, self.PW : self.PW + self.W]
+        total = total.reshape(n, (TH + QH - 1) * mh, (TW + QW - 1) * mw, self.C)
+        dx[...] = total[:, self.PH : self.PH + self.H, self.PW : self.PW + self.W]
 
 
 def forward(x, w, b, *, stride=1, pad=0, groups=1, tile=5):
