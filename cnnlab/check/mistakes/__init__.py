@@ -1,0 +1,6 @@
+"""Wrong versions that learners really write: a file for each family of operations."""
+
+from cnnlab.check.mistakes import conv, patch, sizes  # noqa: F401 - they fill MISTAKES
+from cnnlab.check.mistakes.base import MISTAKES, Mistake, Undecided, mistake
+
+__all__ = ["MISTAKES", "Mistake", "Undecided", "mistake"]

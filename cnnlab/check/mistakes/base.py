@@ -1,0 +1,36 @@
+"""Wrong versions that learners really write, each with a name and where to look.
+
+A mistake is recognized when a learner's function gives the same results as the wrong
+version on every case, or stops with the same error, and these are not the right results.
+Where a wrong version raises `Undecided`, learners' code goes wrong in too many ways to tell.
+Adding a mistake is adding one function under `@mistake`, in the file of its operation.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong version of a function, its name in words, and where the learner should look."""
+
+    name: str
+    look: str
+    function: Callable
+
+
+class Undecided(Exception):  # noqa: N818 - it is no error, it says that all is possible
+    """What this mistake leads to here depends on how the rest of the code is written."""
+
+
+MISTAKES: dict[str, list[Mistake]] = {}
+
+
+def mistake(operation: str, name: str, look: str):
+    """Register the decorated wrong version under an operation."""
+
+    def register(function):
+        MISTAKES.setdefault(operation, []).append(Mistake(name, look, function))
+        return function
+
+    return register

@@ -1,0 +1,68 @@
+"""Assignment 1: the size of the output, and convolution forward."""
+
+from cnnlab.check.questions.base import Question, eighths, out_of_pair
+from cnnlab.check.record import Case
+from cnnlab.ops import conv_forward
+from cnnlab.shapes import output_size
+
+
+def _conv_case(rng, name, x, w, **options):
+    return Case(name, (eighths(rng, *x), eighths(rng, *w), eighths(rng, w[3])), options)
+
+
+def _conv_cases(rng):
+    # All extents differ where they can: a swapped axis has nowhere to hide.
+    return [
+        _conv_case(rng, "one filter, one channel", (1, 4, 4, 1), (3, 3, 1, 1)),
+        _conv_case(rng, "a batch, all sizes different", (2, 5, 7, 3), (3, 2, 3, 4)),
+        _conv_case(rng, "square filters, padded", (2, 5, 4, 3), (3, 3, 3, 2), pad=1),
+        _conv_case(rng, "stride 2", (2, 7, 9, 2), (3, 3, 2, 4), stride=2),
+        _conv_case(rng, "stride 2 and padding", (3, 6, 10, 2), (2, 4, 2, 3), stride=2, pad=1),
+        _conv_case(rng, "1×1 filters", (2, 3, 4, 5), (1, 1, 5, 3)),
+    ]
+
+
+def _small_and_large(rng):
+    small = _conv_case(rng, "9 positions", (1, 4, 4, 2), (2, 2, 2, 3))
+    return small, _conv_case(rng, "1444 positions", (4, 20, 20, 2), (2, 2, 2, 3))
+
+
+def _output_size_cases(rng):
+    def case(name, size, kernel_size, raises=None, **options):
+        return Case(name, (size, kernel_size), options, raises)
+
+    kernel_size, stride, pad, count = (int(rng.integers(low, 9)) for low in (3, 2, 1, 2))
+    fits = (count - 1) * stride + kernel_size - 2 * pad
+    # A stride drawn here may exceed the drawn count: keep the input at least one pixel.
+    fits += stride * max(0, -(-(1 - fits) // stride))
+    return [
+        case("7, window 3", 7, 3),
+        case("7, window 3, stride 2", 7, 3, stride=2),
+        case("7, window 3, stride 3: does not fit", 7, 3, ValueError, stride=3),
+        case("7, window 3, pad 1", 7, 3, pad=1),
+        case("32, window 5, pad 2", 32, 5, pad=2),
+        case("227, window 11, stride 4", 227, 11, stride=4),
+        case("the window is the input", 5, 5),
+        case("the window is larger: does not fit", 2, 5, ValueError),
+        case("the window is larger, until zeros are added", 2, 3, pad=1),
+        case("drawn at random", fits, kernel_size, stride=stride, pad=pad),
+        case("one pixel more", fits + 1, kernel_size, ValueError, stride=stride, pad=pad),
+    ]
+
+
+def _conv_out(x, w, b, *, stride=1, pad=0):
+    return conv_forward(x, w, b, stride=stride, pad=pad)[0]
+
+
+QUESTIONS = (
+    Question("a1.output_size", output_size, _output_size_cases, "output_size"),
+    Question("a1.conv_loops", _conv_out, _conv_cases, "conv_forward"),
+    Question(
+        "a1.conv_forward",
+        _conv_out,
+        _conv_cases,
+        "conv_forward",
+        view=out_of_pair,
+        no_loops=_small_and_large,
+    ),
+)

@@ -1,0 +1,8 @@
+"""Right answers as learners may write them: at least three different ones to each question.
+
+Each file is for one page or assignment; RIGHT lists (question id, function).
+"""
+
+from answers import a1_convolution, s0_start
+
+RIGHT_ANSWERS = [*s0_start.RIGHT, *a1_convolution.RIGHT]
