@@ -104,6 +104,9 @@ class Sequential:
             If x holds whole numbers, as images do before they are preprocessed.
         """
         x = self.as_inputs(x)
+        # All of it, before the first layer asks for memory: layers share what they keep.
+        for layer in self.layers:
+            layer.forget()
         for layer in self.layers:
             x = layer.forward(x, training=training)
         return x
@@ -160,7 +163,15 @@ class Sequential:
         """(N, C) scores, computed a batch at a time so that memory does not grow with N."""
         expect_whole("batch_size", batch_size)
         starts = range(0, max(len(x), 1), batch_size)
-        return np.concatenate([self.forward(x[i : i + batch_size]) for i in starts])
+        return np.concatenate([self._answer(x[i : i + batch_size]) for i in starts])
+
+    def _answer(self, x):
+        """As `forward`, for whoever does not come back: no layer keeps anything."""
+        x = self.as_inputs(x)
+        for layer in self.layers:
+            x = layer.forward(x)
+            layer.forget()
+        return x
 
     def predict_probabilities(self, x: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
         """(N, C) probabilities; each row sums to 1."""

@@ -12,17 +12,22 @@ _LEAST = 2**17
 
 
 def product(a, b):
-    """(A, B) @ (B, C), the columns of the result shared out among the threads.
+    """(A, B) @ (B, C), the longer axis of the result shared out among the threads.
 
     The threads of the matrix product itself would go on waiting for work for a while, on the
     cores that ours need.
     """
     out = empty((len(a), b.shape[1]), a.dtype)
 
-    def some(start, stop):
+    def some_rows(start, stop):
+        np.matmul(a[start:stop], b, out=out[start:stop])
+
+    def some_columns(start, stop):
         np.matmul(a, b[:, start:stop], out=out[:, start:stop])
 
-    share_out(some, b.shape[1], least=max(1, _LEAST // max(1, a.size)))
+    rows, columns = out.shape
+    length, other, some = (rows, b, some_rows) if rows > columns else (columns, a, some_columns)
+    share_out(some, length, least=max(1, _LEAST // max(1, other.size)))
     return out
 
 
@@ -38,7 +43,9 @@ def affine_forward(x, w, b):
 def affine_backward(dout, cache):
     """As `ops.affine_backward`."""
     dout = _upstream(dout, *cache)
-    return product(dout, cache[1].T), *affine_backward_params(dout, cache)
+    # As w @ doutᵀ: the matrix product reads the many weights as they lie.
+    dx = np.ascontiguousarray(product(cache[1], dout.T).T)
+    return dx, *affine_backward_params(dout, cache)
 
 
 def affine_backward_params(dout, cache):

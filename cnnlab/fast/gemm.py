@@ -3,7 +3,7 @@
 import numpy as np
 
 from cnnlab.fast.memory import empty, padded, scratch
-from cnnlab.fast.sharing import pieces, share_out
+from cnnlab.fast.sharing import pieces, share_out, summed
 from cnnlab.shapes import output_size, pair
 
 # Numbers that the columns of one block of images may have.
@@ -106,8 +106,7 @@ def backward(dout, cache, *, input_gradient=True):
                 plan.downstream(np.matmul(by_group, filters, out=dcolumns), dx[images])
         return dw, dout[start:stop].sum(axis=(0, 1, 2))
 
-    parts = share_out(some, plan.N)
-    dw, db = (sum(part[1:], start=part[0]) for part in zip(*parts, strict=True))
+    dw, db = summed(share_out(some, plan.N))
     if turned is not None:
         dx = _input_gradient(dout, w, turned, plan.G)
     return dx, dw.transpose(1, 0, 2).reshape(w.shape), db

@@ -9,50 +9,58 @@ AlexNet's first convolution, 11×11 with stride 4 over 227×227×3, becomes one 
 Some weights of the new filters are zero, since 3·4 > 11.
 """
 
+import math
+
 import numpy as np
 
-from cnnlab.fast.memory import empty, scratch
-from cnnlab.fast.sharing import share_out
+from cnnlab.fast.memory import scratch
 
 
 class Phases:
     """From one to the other and back, for these shapes; 1 ≤ stride."""
 
     def __init__(self, x_shape, w_shape, out_size, stride, pad, groups):
-        (self.N, self.H, self.W, self.C), self.w_shape = x_shape, w_shape
+        (_, self.H, self.W, self.C), self.w_shape = x_shape, w_shape
         self.stride, self.pad, self.G = stride, pad, groups
         self.extent = tuple(-(-F // S) for F, S in zip(w_shape[:2], stride, strict=True))
         self.size = tuple(length + E - 1 for length, E in zip(out_size, self.extent, strict=True))
 
+    def shape(self, n):
+        """Of n images taken apart: (n, H', W', S·S·C)."""
+        return n, *self.size, math.prod(self.stride) * self.C
+
     def images(self, x):
-        """(N, H, W, C) to (N, H', W', S·S·C)."""
-        (SH, SW), (PH, PW), (QH, QW) = self.stride, self.pad, self.size
-        out = empty((self.N, QH, QW, SH * SW * self.C), x.dtype)
-
-        def some(start, stop):
-            padded = scratch("phases", (QH * SH, QW * SW, self.C), x.dtype)
-            padded[...] = 0
-            for n in range(start, stop):
-                padded[PH : PH + self.H, PW : PW + self.W] = x[n]
-                phases = padded.reshape(QH, SH, QW, SW, self.G, -1).transpose(0, 2, 4, 1, 3, 5)
-                out[n].reshape(phases.shape)[...] = phases
-
-        share_out(some, self.N)
+        """(n, H, W, C) to (n, H', W', S·S·C), in scratch memory."""
+        out, padded = scratch("coarse", self.shape(len(x)), x.dtype), self._padded(x.dtype)
+        padded[...] = 0
+        inside, phases = self._inside(padded), self._phases(padded)
+        for image, coarse in zip(x, out, strict=True):
+            inside[...] = image
+            coarse.reshape(phases.shape)[...] = phases
         return out
 
-    def images_back(self, dphases):
-        """The transpose of `images`."""
-        (SH, SW), (PH, PW), (QH, QW) = self.stride, self.pad, self.size
-        dx = empty((self.N, self.H, self.W, self.C), dphases.dtype)
+    def images_back(self, dout, dx):
+        """The transpose of `images`: from (n, H', W', S·S·C) into dx (n, H, W, C)."""
+        padded = self._padded(dx.dtype)
+        inside, phases = self._inside(padded), self._phases(padded)
+        for dimage, dcoarse in zip(dx, dout, strict=True):
+            phases[...] = dcoarse.reshape(phases.shape)
+            dimage[...] = inside
 
-        def some(start, stop):
-            for n in range(start, stop):
-                phases = dphases[n].reshape(QH, QW, self.G, SH, SW, -1).transpose(0, 3, 1, 4, 2, 5)
-                padded = phases.reshape(QH * SH, QW * SW, self.C)
-                dx[n] = padded[PH : PH + self.H, PW : PW + self.W]
+    def _padded(self, dtype):
+        """Room for one padded image."""
+        (SH, SW), (QH, QW) = self.stride, self.size
+        return scratch("fine", (QH * SH, QW * SW, self.C), dtype)
 
-        share_out(some, self.N)
-        return dx
+    def _inside(self, padded):
+        """The image in it, a view."""
+        PH, PW = self.pad
+        return padded[PH : PH + self.H, PW : PW + self.W]
+
+    def _phases(self, padded):
+        """The padded image as (H', W', G, SH, SW, D), a view."""
+        (SH, SW), (QH, QW) = self.stride, self.size
+        return padded.reshape(QH, SH, QW, SW, self.G, -1).transpose(0, 2, 4, 1, 3, 5)
 
     def filters(self, w):
         """(FH, FW, D, K) to (⌈FH/S⌉, ⌈FW/S⌉, S·S·D, K)."""

@@ -13,6 +13,8 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, TypeVar
 
+import numpy as np
+
 from cnnlab.shapes import expect_whole
 
 Result = TypeVar("Result")
@@ -96,6 +98,21 @@ def share_out(work: Callable[[int, int], Result], length: int, *, least: int = 1
             for other in others:
                 other.exception()
         return [first, *(other.result() for other in others)]
+
+
+def summed(parts: list[tuple]) -> tuple:
+    """The sums of what the threads have found, array by array, in the arrays of the first.
+
+    Examples
+    --------
+    >>> summed([(np.array([1.0]), np.array([2.0])), (np.array([10.0]), np.array([20.0]))])
+    (array([11.]), array([22.]))
+    """
+    first, *others = parts
+    for other in others:
+        for mine, theirs in zip(first, other, strict=True):
+            np.add(mine, theirs, out=mine)
+    return first
 
 
 def pieces(start: int, stop: int, size: int) -> Iterator[slice]:

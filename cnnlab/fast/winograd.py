@@ -15,6 +15,7 @@ Source: Lavin & Gray 2016, "Fast algorithms for convolutional neural networks"; 
 "Arithmetic complexity of computations".
 """
 
+import math
 from functools import cache
 
 import numpy as np
@@ -22,14 +23,19 @@ import numpy as np
 from cnnlab.fast.affine import product
 from cnnlab.fast.memory import empty, padded, scratch
 from cnnlab.fast.polyphase import Phases
-from cnnlab.fast.sharing import pieces, share_out
+from cnnlab.fast.sharing import pieces, share_out, summed
 from cnnlab.shapes import output_size, pair
 
 # Where the polynomials are evaluated, the mildest numbers first; the last point is infinity.
 _POINTS = (0.0, 1.0, -1.0, 0.5, -2.0, 2.0, -0.5)
 
 # Tiles to transform at a time: enough for an efficient matrix product, few enough for the cache.
-_TILES = 128
+# More channels need more of them, since their filters are read once for all.
+_TILES = 64
+_TILES_PER_CHANNEL = 0.25
+
+# Numbers to add to others at a time.
+_NUMBERS = 2**17
 
 
 def tile_size(size: int, kernel_size: int, tile: int = 5) -> int:
@@ -99,23 +105,24 @@ class _Plan:
             )
         self.a = mh + self.FH - 1, mw + self.FW - 1
         self.tiles = -(-self.OH // mh), -(-self.OW // mw)
-        vertical, horizontal = transforms(mh, self.FH), transforms(mw, self.FW)
-        # Two axes at once: one matrix product in place of two passes over the data.
+        # For each kind of matrix that of the rows and that of the columns.
+        along = transforms(mh, self.FH), transforms(mw, self.FW)
         self.A, self.F, self.B = (
-            np.kron(*both).astype(dtype) for both in zip(vertical, horizontal, strict=True)
+            tuple(matrix.astype(dtype) for matrix in both) for both in zip(*along, strict=True)
         )
-        self.block = max(1, _TILES // max(1, self.tiles[0] * self.tiles[1]))
+        tiles = max(_TILES, _TILES_PER_CHANNEL * (self.C + self.K))
+        self.block = max(1, round(tiles / max(1, self.tiles[0] * self.tiles[1])))
 
     def filters(self, w):
         """(FH, FW, D, K) to (a², G, D, K/G)."""
         by_group = w.reshape(self.FH * self.FW, self.D, self.G, -1).transpose(0, 2, 1, 3)
-        u = product(self.F, by_group.reshape(self.FH * self.FW, -1))
+        u = product(np.kron(*self.F), by_group.reshape(self.FH * self.FW, -1))
         return u.reshape(-1, self.G, self.D, self.K // self.G)
 
     def turned_filters(self, w):
         """(FH, FW, D, K) to (a², G, K/G, D): as rows lie, the matrix product is faster."""
         by_group = w.reshape(self.FH * self.FW, self.D, self.G, -1).transpose(0, 2, 3, 1)
-        u = product(self.F, by_group.reshape(self.FH * self.FW, -1))
+        u = product(np.kron(*self.F), by_group.reshape(self.FH * self.FW, -1))
         return u.reshape(-1, self.G, self.K // self.G, self.D)
 
     def inputs(self, x):
@@ -127,11 +134,10 @@ class _Plan:
         tiles = np.lib.stride_tricks.as_strided(
             x, (ah, aw, n, TH, TW, self.C), (s[1], s[2], s[0], mh * s[1], mw * s[2], s[3])
         )
-        gathered = scratch("tiles", tiles.shape, x.dtype)
-        gathered[...] = tiles
-        v = scratch("v", (ah * aw, n * TH * TW, self.C), x.dtype)
-        np.matmul(self.B, gathered.reshape(ah * aw, -1), out=v.reshape(ah * aw, -1))
-        return v
+        v = scratch("tiles", tiles.shape, x.dtype)
+        v[...] = tiles
+        _transform(self.B, v, v)
+        return v.reshape(ah * aw, n * TH * TW, self.C)
 
     def by_group(self, values):
         """(a², M, G·B) to (a², G, M, B), a view."""
@@ -142,7 +148,7 @@ class _Plan:
         (TH, TW), (mh, mw) = self.tiles, self.m
         n = len(out)
         y = scratch("tiles", (mh, mw, n, TH, TW, self.K), out.dtype)
-        np.matmul(self.A, products.reshape(len(products), -1), out=y.reshape(mh * mw, -1))
+        _transform(self.A, products, y)
         whole = out
         if (TH * mh, TW * mw) != out.shape[1:3]:
             whole = scratch("padded", (n, TH * mh, TW * mw, self.K), out.dtype)
@@ -158,8 +164,8 @@ class _Plan:
             whole = padded(dout, TH * mh, TW * mw, (0, 0))
         y = scratch("tiles", (mh, mw, n, TH, TW, self.K), dout.dtype)
         y[...] = whole.reshape(n, TH, mh, TW, mw, self.K).transpose(2, 4, 0, 1, 3, 5)
-        products = scratch("products", (len(self.B), n * TH * TW, self.K), dout.dtype)
-        np.matmul(self.A.T, y.reshape(mh * mw, -1), out=products.reshape(len(products), -1))
+        products = scratch("products", (math.prod(self.a), n * TH * TW, self.K), dout.dtype)
+        _transform(_transposed(self.A), y, products)
         return products
 
     def downstream(self, dv, dx):
@@ -167,7 +173,7 @@ class _Plan:
         (TH, TW), (mh, mw), (ah, aw) = self.tiles, self.m, self.a
         n = len(dx)
         dtiles = scratch("tiles", (ah, aw, n, TH, TW, self.C), dx.dtype)
-        np.matmul(self.B.T, dv.reshape(len(dv), -1), out=dtiles.reshape(ah * aw, -1))
+        _transform(_transposed(self.B), dv, dtiles)
         # Tiles overlap: cut each into pieces of m×m, which lie side by side without overlap.
         QH, QW = -(-ah // mh), -(-aw // mw)
         total = scratch("padded", (n, TH + QH - 1, mh, TW + QW - 1, mw, self.C), dx.dtype)
@@ -183,24 +189,40 @@ class _Plan:
         dx[...] = total[:, self.PH : self.PH + self.H, self.PW : self.PW + self.W]
 
 
+def _transform(matrices, values, out):
+    """Both axes of tiles: (p, a)-matrix along the rows, (q, b)-matrix along the columns.
+
+    values : (a·b, …) and out : (p·q, …), or with the two axes apart; both may be the same.
+    """
+    (p, a), (q, b) = (matrix.shape for matrix in matrices)
+    length = values.size // (a * b)
+    rows = scratch("padded", (p, b * length), values.dtype)
+    np.matmul(matrices[0], values.reshape(a, b * length), out=rows)
+    np.matmul(matrices[1], rows.reshape(p, b, length), out=out.reshape(p, q, length))
+
+
+def _transposed(matrices):
+    return tuple(matrix.T for matrix in matrices)
+
+
 def forward(x, w, b, *, stride=1, pad=0, groups=1, tile=5):
     """As `ops.conv_forward`; arrays are as it needs them already.
 
     tile : the largest m; larger tiles save more multiplications, and lose more digits.
     """
-    stride, pad, phases = pair(stride), pair(pad), None
+    stride, pad, phases, shape = pair(stride), pair(pad), None, x.shape
     if stride != (1, 1):
         sizes = zip(x.shape[1:3], w.shape[:2], stride, pad, strict=True)
         out_size = tuple(output_size(size, F, stride=S, pad=P) for size, F, S, P in sizes)
         phases = Phases(x.shape, w.shape, out_size, stride, pad, groups)
-        x, w, pad = phases.images(x), phases.filters(w), (0, 0)
-    plan = _Plan(x.shape, w.shape, x.dtype, pad, groups, tile)
+        shape, w, pad = phases.shape(len(x)), phases.filters(w), (0, 0)
+    plan = _Plan(shape, w.shape, x.dtype, pad, groups, tile)
     u = plan.filters(w)
     out = empty((plan.N, plan.OH, plan.OW, plan.K), x.dtype)
 
     def some(start, stop):
         for images in pieces(start, stop, plan.block):
-            v = plan.inputs(x[images])
+            v = plan.inputs(x[images] if phases is None else phases.images(x[images]))
             products = scratch("products", (*v.shape[:2], plan.K), x.dtype)
             np.matmul(plan.by_group(v), u, out=plan.by_group(products))
             plan.outputs(products, out[images])
@@ -213,26 +235,31 @@ def forward(x, w, b, *, stride=1, pad=0, groups=1, tile=5):
 def backward(dout, cache, *, input_gradient=True):
     """As `ops.conv_backward`; dx is None if it is not asked for."""
     phases, plan, x, w = cache
-    u = plan.turned_filters(w)
+    u = plan.turned_filters(w) if input_gradient else None
     dx = empty(x.shape, x.dtype) if input_gradient else None
 
     def some(start, stop):
-        shape = len(plan.B), plan.G, plan.D, plan.K // plan.G
-        du, more = empty(shape, x.dtype), scratch("du", shape, x.dtype)
+        du = empty((math.prod(plan.a), plan.G, plan.D, plan.K // plan.G), x.dtype)
         du[...] = 0
         for images in pieces(start, stop, plan.block):
             dproducts = plan.by_group(plan.upstream(dout[images]))
-            v = plan.inputs(x[images])
-            du += np.matmul(plan.by_group(v).transpose(0, 1, 3, 2), dproducts, out=more)
+            v = plan.inputs(x[images] if phases is None else phases.images(x[images]))
+            columns = plan.by_group(v).transpose(0, 1, 3, 2)
+            # Some places at a time: their products are added while they are in cache.
+            for places in pieces(0, len(du), max(1, _NUMBERS // du[0].size)):
+                products = scratch("places", du[places].shape, du.dtype)
+                du[places] += np.matmul(columns[places], dproducts[places], out=products)
             if dx is not None:
                 np.matmul(dproducts, u, out=plan.by_group(v))
-                plan.downstream(v, dx[images])
+                if phases is None:
+                    plan.downstream(v, dx[images])
+                else:
+                    coarse = scratch("coarse", phases.shape(len(dx[images])), x.dtype)
+                    plan.downstream(v, coarse)
+                    phases.images_back(coarse, dx[images])
         return du, dout[start:stop].sum(axis=(0, 1, 2))
 
-    parts = share_out(some, plan.N)
-    du, db = (sum(part[1:], start=part[0]) for part in zip(*parts, strict=True))
-    du = du.transpose(0, 2, 1, 3).reshape(len(plan.B), -1)
-    dw = product(plan.F.T, du).reshape(w.shape)
-    if phases is not None:
-        dx, dw = None if dx is None else phases.images_back(dx), phases.filters_back(dw)
-    return dx, dw, db
+    du, db = summed(share_out(some, plan.N))
+    du = du.transpose(0, 2, 1, 3).reshape(len(du), -1)
+    dw = product(np.kron(*plan.F).T, du).reshape(w.shape)
+    return dx, dw if phases is None else phases.filters_back(dw), db

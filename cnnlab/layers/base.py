@@ -101,7 +101,7 @@ class Layer:
                 f"{self!r} must be built before it is used: put it in a Sequential, or call "
                 f"build(input_shape, rng=…)."
             )
-        self._caches = ()  # the last one may be large: let it go first
+        self.forget()
         out, cache = self._forward(x, training)
         self._caches = (cache,)
         return out
@@ -132,6 +132,10 @@ class Layer:
                 self.grads = dict(zip(self.params, of_params(dout, cache), strict=True))
                 return None
         return self._backward(dout, cache)
+
+    def forget(self) -> None:
+        """Let go of what the last forward pass kept for the way back; it may be large."""
+        self._caches = ()
 
     def _create_params(self, input_shape, rng, dtype):
         return {}
