@@ -7,7 +7,7 @@
 >>> from cnnlab.ops import Op, reference
 >>> from cnnlab.fast import ops
 >>> [name for name in vars(ops) if getattr(ops, name) != getattr(reference, name)]
-['conv', 'max_pool', 'affine', 'tanh', 'relu', 'lrn']
+['conv', 'max_pool', 'avg_pool', 'affine', 'tanh', 'relu', 'lrn']
 
 Whoever wants exactly one algorithm of convolution, or the plain functions, makes a table of that:
 
@@ -29,7 +29,12 @@ from cnnlab.fast.conv import (
 )
 from cnnlab.fast.memory import release
 from cnnlab.fast.norm import lrn_backward, lrn_forward
-from cnnlab.fast.pool import max_pool_backward, max_pool_forward
+from cnnlab.fast.pool import (
+    avg_pool_backward,
+    avg_pool_forward,
+    max_pool_backward,
+    max_pool_forward,
+)
 from cnnlab.fast.sharing import set_threads, share_out, threads
 from cnnlab.ops import Op, reference
 
@@ -38,6 +43,8 @@ __all__ = [
     "affine_backward",
     "affine_backward_params",
     "affine_forward",
+    "avg_pool_backward",
+    "avg_pool_forward",
     "choose",
     "conv_backward",
     "conv_backward_params",
@@ -61,6 +68,7 @@ ops = replace(
     reference,
     conv=Op(conv_forward, conv_backward, conv_backward_params),
     max_pool=Op(max_pool_forward, max_pool_backward),
+    avg_pool=Op(avg_pool_forward, avg_pool_backward),
     affine=Op(affine_forward, affine_backward, affine_backward_params),
     tanh=Op(tanh_forward, tanh_backward),
     relu=Op(relu_forward, relu_backward),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cnnlab.fast.memory import empty
+from cnnlab.fast.memory import empty, scratch
 from cnnlab.fast.sharing import pieces, share_out
 from cnnlab.shapes import as_upstream, expect_floats
 
@@ -33,7 +33,13 @@ def tanh_forward(x):
 def tanh_backward(dout, cache):
     """As `ops.tanh_backward`."""
     dout = as_upstream(dout, cache.shape, cache.dtype)
-    return _by_stretches(lambda dout, y, dx: np.multiply(dout, 1 - y * y, out=dx), dout, cache)
+
+    def work(dout, y, dx):
+        slope = np.square(y, out=scratch("slope", y.shape, y.dtype))
+        np.subtract(1, slope, out=slope)
+        np.multiply(dout, slope, out=dx)
+
+    return _by_stretches(work, dout, cache)
 
 
 def _by_stretches(work, *arrays):

@@ -1,13 +1,42 @@
-"""Convolution as a matrix product, a few images at a time, so that their columns stay in cache."""
+"""Convolution as a matrix product, a few images at a time, so that their columns stay in cache.
+
+Where an image has few channels and a layer few filters, the columns take longer to lay out than the
+product to compute. So one row of columns serves several neighboring outputs: it holds all pixels
+that they see together, and each of them has filters with zeros where it does not look. That costs
+some multiplications by zero, and saves most of the copies.
+"""
 
 import numpy as np
 
+from cnnlab.fast.affine import sum_of_rows
 from cnnlab.fast.memory import empty, padded, scratch
 from cnnlab.fast.sharing import pieces, share_out, summed
 from cnnlab.shapes import output_size, pair
 
 # Numbers that the columns of one block of images may have.
 _BLOCK = 2**19
+
+# Multiplications that take as long as to copy one number into the columns, and the fewest filters
+# for which a matrix product is worth its time.
+_COPY, _NARROW = 50, 16
+
+
+def neighbors(size: int, kernel_size: int, stride: int, filters: int) -> int:
+    """How many outputs side by side should share a row of columns.
+
+    Examples
+    --------
+    The second convolution of LeNet-5, and one with many filters:
+
+    >>> neighbors(10, 5, 1, 16), neighbors(13, 3, 1, 384)
+    (5, 1)
+    """
+
+    def cost(t):
+        pixels = (t - 1) * stride + kernel_size
+        return -(-size // t) * pixels * (max(t * filters, _NARROW) + _COPY)
+
+    return min(range(1, size + 1), key=cost, default=1)
 
 
 class _Plan:
@@ -19,59 +48,86 @@ class _Plan:
         (self.SH, self.SW), self.G = pair(stride), groups
         self.OH = output_size(self.H, self.FH, stride=self.SH, pad=self.PH)
         self.OW = output_size(self.W, self.FW, stride=self.SW, pad=self.PW)
-        per_image = self.OH * self.OW * self.FH * self.FW * self.C
+        # t outputs of a row see a pixels; the last ones may hang over the edge.
+        self.t = neighbors(self.OW, self.FW, self.SW, self.K // groups)
+        self.a = (self.t - 1) * self.SW + self.FW
+        self.TW = -(-self.OW // self.t)
+        self.height = (self.OH - 1) * self.SH + self.FH
+        self.width = (self.TW - 1) * self.t * self.SW + self.a
+        per_image = self.OH * self.TW * self.FH * self.a * self.C
         self.block = max(1, _BLOCK // max(1, per_image))
 
     def columns(self, x):
-        """(n, H, W, C) to (G, n·OH·OW, FH·FW·D): one row per position, as in `ops.conv`."""
-        PH, PW = self.PH, self.PW
-        if PH or PW:
-            x = padded(x, self.H + 2 * PH, self.W + 2 * PW, (PH, PW))
+        """(n, H, W, C) to (G, n·OH·TW, FH·a·D)."""
+        if x.shape[1:3] != (self.height, self.width):
+            x = padded(x, self.height, self.width, (self.PH, self.PW))
         n, (s0, s1, s2, s3) = len(x), x.strides
         windows = np.lib.stride_tricks.as_strided(
             x,
-            (self.G, n, self.OH, self.OW, self.FH, self.FW, self.D),
-            (self.D * s3, s0, self.SH * s1, self.SW * s2, s1, s2, s3),
+            (self.G, n, self.OH, self.TW, self.FH, self.a, self.D),
+            (self.D * s3, s0, self.SH * s1, self.t * self.SW * s2, s1, s2, s3),
         )
-        rows, weights = n * self.OH * self.OW, self.FH * self.FW * self.D
-        # What is copied in one go should be long: along a window, or along a row of windows.
-        if self.FW * self.D >= self.OW:
-            columns = scratch("columns", windows.shape, x.dtype)
-            columns[...] = windows
-            return columns.reshape(self.G, rows, weights)
-        windows = windows.transpose(0, 4, 5, 6, 1, 2, 3)
         columns = scratch("columns", windows.shape, x.dtype)
         columns[...] = windows
-        return columns.reshape(self.G, weights, rows).transpose(0, 2, 1)
-
-    def turned(self):
-        """The padding with which the turned filters give the gradient of the input, if any does."""
-        pad = self.FH - 1 - self.PH, self.FW - 1 - self.PW
-        return pad if (self.SH, self.SW) == (1, 1) and min(pad) >= 0 else None
+        return columns.reshape(self.G, n * self.OH * self.TW, -1)
 
     def filters(self, w):
-        """(FH, FW, D, K) to (G, FH·FW·D, K/G)."""
-        by_group = w.reshape(self.FH * self.FW * self.D, self.G, -1).transpose(1, 0, 2)
-        return np.ascontiguousarray(by_group)
+        """(FH, FW, D, K) to (G, FH·a·D, t·K/G), with zeros where an output does not look."""
+        by_group = w.reshape(self.FH, self.FW, self.D, self.G, -1).transpose(3, 0, 1, 2, 4)
+        filters = np.zeros((self.G, self.FH, self.a, self.D, self.t, self.K // self.G), w.dtype)
+        for output, seen in self._seen():
+            filters[:, :, seen, :, output] = by_group
+        return filters.reshape(self.G, self.FH * self.a * self.D, -1)
+
+    def weights(self, dfilters):
+        """The transpose of `filters`."""
+        dfilters = dfilters.reshape(self.G, self.FH, self.a, self.D, self.t, -1)
+        by_group = sum(dfilters[:, :, seen, :, output] for output, seen in self._seen())
+        return by_group.transpose(1, 2, 3, 0, 4).reshape(self.FH, self.FW, self.D, self.K)
+
+    def _seen(self):
+        """For each of t neighbors the pixels that it sees of the a."""
+        for output in range(self.t):
+            yield output, slice(output * self.SW, output * self.SW + self.FW)
 
     def by_group(self, values):
-        """(n, OH, OW, K) to (G, n·OH·OW, K/G)."""
-        return values.reshape(-1, self.G, self.K // self.G).transpose(1, 0, 2)
+        """(n, OH, TW·t, K) to (G, n·OH·TW, t·K/G)."""
+        if self.G == 1:
+            return values.reshape(1, -1, self.t * self.K)
+        shape = (-1, self.t, self.G, self.K // self.G)
+        return values.reshape(shape).transpose(2, 0, 1, 3).reshape(self.G, -1, shape[1] * shape[3])
+
+    def outputs(self, products, b, out):
+        """From (G, n·OH·TW, t·K/G) products into out (n, OH, OW, K), with the bias."""
+        values = products.reshape(self.G, -1, self.t, self.K // self.G).transpose(1, 2, 0, 3)
+        rows = values.reshape(len(out), self.OH, self.TW * self.t * self.K)
+        width = self.OW * self.K
+        np.add(rows[:, :, :width], np.tile(b, self.OW), out=out.reshape(len(out), self.OH, width))
+
+    def upstream(self, dout):
+        """The transpose of `outputs`, without the bias."""
+        if self.TW * self.t != self.OW:
+            dout = padded(dout, self.OH, self.TW * self.t, (0, 0))
+        return self.by_group(dout)
 
     def downstream(self, dcolumns, dx):
-        """The transpose of `columns`: from (G, n·OH·OW, FH·FW·D) into dx (n, H, W, C)."""
-        n = len(dx)
-        shape = (n, self.H + 2 * self.PH, self.W + 2 * self.PW, self.G, self.D)
-        dpadded = scratch("padded", shape, dx.dtype)
-        dpadded[...] = 0
-        windows = dcolumns.reshape(self.G, n, self.OH, self.OW, self.FH, self.FW, self.D)
+        """The transpose of `columns`: from (G, n·OH·TW, FH·a·D) into dx (n, H, W, C)."""
+        n, step = len(dx), self.t * self.SW
+        # Windows overlap: cut each into pieces as wide as a step, which lie side by side.
+        count = -(-self.a // step)
+        total = scratch(
+            "padded", (n, self.height, self.TW + count - 1, step, self.G, self.D), dx.dtype
+        )
+        total[...] = 0
+        windows = dcolumns.reshape(self.G, n, self.OH, self.TW, self.FH, self.a, self.D)
+        windows = windows.transpose(1, 2, 3, 4, 5, 0, 6)
         for u in range(self.FH):
-            for v in range(self.FW):
-                rows = slice(u, u + self.SH * self.OH, self.SH)
-                columns = slice(v, v + self.SW * self.OW, self.SW)
-                dpadded[:, rows, columns] += windows[..., u, v, :].transpose(1, 2, 3, 0, 4)
-        inside = dpadded[:, self.PH : self.PH + self.H, self.PW : self.PW + self.W]
-        dx[...] = inside.reshape(dx.shape)
+            rows = total[:, u : u + self.SH * self.OH : self.SH]
+            for q in range(count):
+                piece = windows[:, :, :, u, q * step : (q + 1) * step]
+                rows[:, :, q : q + self.TW, : piece.shape[3]] += piece
+        total = total.reshape(n, self.height, -1, self.C)
+        dx[...] = total[:, self.PH : self.PH + self.H, self.PW : self.PW + self.W]
 
 
 def forward(x, w, b, *, stride=1, pad=0, groups=1):
@@ -82,8 +138,10 @@ def forward(x, w, b, *, stride=1, pad=0, groups=1):
 
     def some(start, stop):
         for images in pieces(start, stop, plan.block):
-            np.matmul(plan.columns(x[images]), filters, out=plan.by_group(out[images]))
-            out[images] += b
+            columns = plan.columns(x[images])
+            shape = plan.G, columns.shape[1], filters.shape[2]
+            products = np.matmul(columns, filters, out=scratch("products", shape, x.dtype))
+            plan.outputs(products, b, out[images])
 
     share_out(some, plan.N)
     return out, (plan, x, w)
@@ -92,29 +150,17 @@ def forward(x, w, b, *, stride=1, pad=0, groups=1):
 def backward(dout, cache, *, input_gradient=True):
     """As `ops.conv_backward`; dx is None if it is not asked for."""
     plan, x, w = cache
-    filters = plan.filters(w).transpose(0, 2, 1)
-    turned = plan.turned() if input_gradient else None
-    dx = empty(x.shape, x.dtype) if input_gradient and turned is None else None
+    turned = plan.filters(w).transpose(0, 2, 1) if input_gradient else None
+    dx = empty(x.shape, x.dtype) if input_gradient else None
 
     def some(start, stop):
-        dw = np.zeros((plan.G, plan.FH * plan.FW * plan.D, plan.K // plan.G), x.dtype)
+        dfilters = np.zeros((plan.G, plan.FH * plan.a * plan.D, plan.t * plan.K // plan.G), x.dtype)
         for images in pieces(start, stop, plan.block):
-            columns, by_group = plan.columns(x[images]), plan.by_group(dout[images])
-            dw += columns.transpose(0, 2, 1) @ by_group
+            columns, dproducts = plan.columns(x[images]), plan.upstream(dout[images])
+            dfilters += columns.transpose(0, 2, 1) @ dproducts
             if dx is not None:
-                dcolumns = scratch("dcolumns", columns.shape, x.dtype)
-                plan.downstream(np.matmul(by_group, filters, out=dcolumns), dx[images])
-        return dw, dout[start:stop].sum(axis=(0, 1, 2))
+                plan.downstream(np.matmul(dproducts, turned, out=columns), dx[images])
+        return dfilters, sum_of_rows(dout[start:stop])
 
-    dw, db = summed(share_out(some, plan.N))
-    if turned is not None:
-        dx = _input_gradient(dout, w, turned, plan.G)
-    return dx, dw.transpose(1, 0, 2).reshape(w.shape), db
-
-
-def _input_gradient(dout, w, pad, groups):
-    """The convolution of dout with the filters turned by 180°, from the filters to the channels."""
-    FH, FW, D, K = w.shape
-    by_group = w[::-1, ::-1].reshape(FH, FW, D, groups, K // groups).transpose(0, 1, 4, 3, 2)
-    turned = np.ascontiguousarray(by_group).reshape(FH, FW, K // groups, groups * D)
-    return forward(dout, turned, w.dtype.type(0), pad=pad, groups=groups)[0]
+    dfilters, db = summed(share_out(some, plan.N))
+    return dx, plan.weights(dfilters), db

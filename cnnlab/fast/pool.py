@@ -1,10 +1,10 @@
-"""Max pooling, fast: along the rows, then along the columns, some images at a time."""
+"""Pooling, fast: along one axis, then along the other, some images at a time."""
 
 import numpy as np
 
 from cnnlab.fast.memory import empty, scratch
 from cnnlab.fast.sharing import pieces, share_out
-from cnnlab.shapes import as_upstream, expect_rank, output_size, pair
+from cnnlab.shapes import as_upstream, expect_floats, expect_rank, output_size, pair
 
 # Numbers of a few images that are pooled at a time, to stay in cache.
 _BLOCK = 2**20
@@ -28,8 +28,8 @@ def max_pool_forward(x, *, kernel_size=2, stride=None):
         for images in pieces(start, stop, block):
             part = x[images]
             rows = scratch("rows", (len(part), H, OW, C), x.dtype)
-            _largest([part[:, :, v : v + SW * OW : SW] for v in range(FW)], rows)
-            _largest([rows[:, u : u + SH * OH : SH] for u in range(FH)], out[images])
+            _combine(np.maximum, [part[:, :, v : v + SW * OW : SW] for v in range(FW)], rows)
+            _combine(np.maximum, [rows[:, u : u + SH * OH : SH] for u in range(FH)], out[images])
 
     share_out(some, N)
     return out, (x, out, (FH, FW), (SH, SW))
@@ -49,7 +49,7 @@ def max_pool_backward(dout, cache):
             part = x[images]
             rows = scratch("rows", (len(part), H, OW, C), x.dtype)
             drows = scratch("drows", rows.shape, dout.dtype)
-            _largest([part[tap] for tap in across], rows)
+            _combine(np.maximum, [part[tap] for tap in across], rows)
             _hand_out(dout[images], out[images], rows, drows, down)
             _hand_out(drows, rows, part, dx[images], across)
 
@@ -57,15 +57,70 @@ def max_pool_backward(dout, cache):
     return dx
 
 
+def avg_pool_forward(x, *, kernel_size=2, stride=None):
+    """As `ops.avg_pool_forward`."""
+    expect_rank("x", x, "N H W C")
+    expect_floats("x", x)
+    (FH, FW), (SH, SW) = pair(kernel_size), pair(kernel_size if stride is None else stride)
+    N, H, W, C = x.shape
+    OH, OW = output_size(H, FH, stride=SH), output_size(W, FW, stride=SW)
+    out, block = empty((N, OH, OW, C), x.dtype), _images(x)
+    share = x.dtype.type(1 / (FH * FW))
+
+    def some(start, stop):
+        for images in pieces(start, stop, block):
+            part, held = x[images], out[images]
+            columns = scratch("columns", (len(part), OH, W, C), x.dtype)
+            _combine(np.add, [part[:, u : u + SH * OH : SH] for u in range(FH)], columns)
+            _combine(np.add, [columns[:, :, v : v + SW * OW : SW] for v in range(FW)], held)
+            held *= share
+
+    share_out(some, N)
+    return out, (x.shape, out.shape, x.dtype, (FH, FW), (SH, SW))
+
+
+def avg_pool_backward(dout, cache):
+    """As `ops.avg_pool_backward`."""
+    x_shape, out_shape, dtype, (FH, FW), (SH, SW) = cache
+    dout = as_upstream(dout, out_shape, dtype)
+    (N, _, W, C), (_, OH, OW, _) = x_shape, out_shape
+    dx, share = empty(x_shape, dtype), dtype.type(1 / (FH * FW))
+
+    def some(start, stop):
+        for images in pieces(start, stop, _images(dx)):
+            part = np.multiply(dout[images], share)
+            columns = scratch("columns", (len(part), OH, W, C), dtype)
+            _spread(part, [columns[:, :, v : v + SW * OW : SW] for v in range(FW)], columns, SW)
+            _spread(columns, [dx[images, u : u + SH * OH : SH] for u in range(FH)], dx[images], SH)
+
+    share_out(some, N)
+    return dx
+
+
+def _spread(values, taps, out, stride):
+    """Add the values to each tap of an empty `out`."""
+    if len(taps) == stride:  # the taps are all of it, and do not overlap
+        for tap in taps:
+            tap[...] = values
+        return
+    out[...] = 0
+    for tap in taps:
+        tap += values
+
+
 def _images(x):
     """How many images to pool at a time."""
     return max(1, _BLOCK // max(1, x[:1].size))
 
 
-def _largest(taps, out):
-    out[...] = taps[0]
-    for tap in taps[1:]:
-        np.maximum(out, tap, out=out)
+def _combine(operation, taps, out):
+    """All taps, one after the other, by np.maximum or np.add."""
+    if len(taps) == 1:
+        out[...] = taps[0]
+        return
+    operation(taps[0], taps[1], out=out)
+    for tap in taps[2:]:
+        operation(out, tap, out=out)
 
 
 def _hand_out(dout, out, x, dx, taps):

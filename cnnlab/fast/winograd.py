@@ -20,7 +20,7 @@ from functools import cache
 
 import numpy as np
 
-from cnnlab.fast.affine import product
+from cnnlab.fast.affine import sum_of_rows
 from cnnlab.fast.memory import empty, padded, scratch
 from cnnlab.fast.polyphase import Phases
 from cnnlab.fast.sharing import pieces, share_out, summed
@@ -34,8 +34,8 @@ _POINTS = (0.0, 1.0, -1.0, 0.5, -2.0, 2.0, -0.5)
 _TILES = 64
 _TILES_PER_CHANNEL = 0.25
 
-# Numbers to add to others at a time.
-_NUMBERS = 2**17
+# Numbers to add to others at a time, and weights of filters to transform.
+_NUMBERS, _COLUMNS = 2**17, 2**13
 
 
 def tile_size(size: int, kernel_size: int, tile: int = 5) -> int:
@@ -116,14 +116,26 @@ class _Plan:
     def filters(self, w):
         """(FH, FW, D, K) to (a², G, D, K/G)."""
         by_group = w.reshape(self.FH * self.FW, self.D, self.G, -1).transpose(0, 2, 1, 3)
-        u = product(np.kron(*self.F), by_group.reshape(self.FH * self.FW, -1))
-        return u.reshape(-1, self.G, self.D, self.K // self.G)
+        return self._evaluated(by_group)
 
     def turned_filters(self, w):
         """(FH, FW, D, K) to (a², G, K/G, D): as rows lie, the matrix product is faster."""
         by_group = w.reshape(self.FH * self.FW, self.D, self.G, -1).transpose(0, 2, 3, 1)
-        u = product(np.kron(*self.F), by_group.reshape(self.FH * self.FW, -1))
-        return u.reshape(-1, self.G, self.K // self.G, self.D)
+        return self._evaluated(by_group)
+
+    def _evaluated(self, by_group):
+        """(FH·FW, G, A, B) to (a², G, A, B)."""
+        u = empty((math.prod(self.a), *by_group.shape[1:]), by_group.dtype)
+        values = np.ascontiguousarray(by_group).reshape(self.FH, self.FW, -1)
+        _transform_shared(self.F, values, u.reshape(*self.a, -1))
+        return u
+
+    def weights(self, du):
+        """The transpose of `filters`: (a², G, D, K/G) to (FH, FW, D, K)."""
+        by_group = np.empty((self.FH, self.FW, self.G, self.D, self.K // self.G), du.dtype)
+        columns = by_group.reshape(self.FH, self.FW, -1)
+        _transform_shared(_transposed(self.F), du.reshape(*self.a, -1), columns)
+        return by_group.transpose(0, 1, 3, 2, 4).reshape(self.FH, self.FW, self.D, self.K)
 
     def inputs(self, x):
         """(n, H, W, C) to (a², n·tiles, C)."""
@@ -136,7 +148,8 @@ class _Plan:
         )
         v = scratch("tiles", tiles.shape, x.dtype)
         v[...] = tiles
-        _transform(self.B, v, v)
+        both = v.reshape(ah, aw, -1)
+        _transform(self.B, both, both)
         return v.reshape(ah * aw, n * TH * TW, self.C)
 
     def by_group(self, values):
@@ -148,7 +161,7 @@ class _Plan:
         (TH, TW), (mh, mw) = self.tiles, self.m
         n = len(out)
         y = scratch("tiles", (mh, mw, n, TH, TW, self.K), out.dtype)
-        _transform(self.A, products, y)
+        _transform(self.A, products.reshape(*self.a, -1), y.reshape(mh, mw, -1))
         whole = out
         if (TH * mh, TW * mw) != out.shape[1:3]:
             whole = scratch("padded", (n, TH * mh, TW * mw, self.K), out.dtype)
@@ -165,7 +178,7 @@ class _Plan:
         y = scratch("tiles", (mh, mw, n, TH, TW, self.K), dout.dtype)
         y[...] = whole.reshape(n, TH, mh, TW, mw, self.K).transpose(2, 4, 0, 1, 3, 5)
         products = scratch("products", (math.prod(self.a), n * TH * TW, self.K), dout.dtype)
-        _transform(_transposed(self.A), y, products)
+        _transform(_transposed(self.A), y.reshape(mh, mw, -1), products.reshape(*self.a, -1))
         return products
 
     def downstream(self, dv, dx):
@@ -173,7 +186,8 @@ class _Plan:
         (TH, TW), (mh, mw), (ah, aw) = self.tiles, self.m, self.a
         n = len(dx)
         dtiles = scratch("tiles", (ah, aw, n, TH, TW, self.C), dx.dtype)
-        _transform(_transposed(self.B), dv, dtiles)
+        both = dtiles.reshape(ah, aw, -1)
+        _transform(_transposed(self.B), dv.reshape(both.shape), both)
         # Tiles overlap: cut each into pieces of m×m, which lie side by side without overlap.
         QH, QW = -(-ah // mh), -(-aw // mw)
         total = scratch("padded", (n, TH + QH - 1, mh, TW + QW - 1, mw, self.C), dx.dtype)
@@ -192,13 +206,22 @@ class _Plan:
 def _transform(matrices, values, out):
     """Both axes of tiles: (p, a)-matrix along the rows, (q, b)-matrix along the columns.
 
-    values : (a·b, …) and out : (p·q, …), or with the two axes apart; both may be the same.
+    values : (a, b, L) and out : (p, q, L); both may be the same.
     """
-    (p, a), (q, b) = (matrix.shape for matrix in matrices)
-    length = values.size // (a * b)
-    rows = scratch("padded", (p, b * length), values.dtype)
-    np.matmul(matrices[0], values.reshape(a, b * length), out=rows)
-    np.matmul(matrices[1], rows.reshape(p, b, length), out=out.reshape(p, q, length))
+    (p, _), (_, b) = (matrix.shape for matrix in matrices)
+    rows = scratch("padded", (p, b, values.shape[2]), values.dtype)
+    np.matmul(matrices[0], values.transpose(1, 0, 2), out=rows.transpose(1, 0, 2))
+    np.matmul(matrices[1], rows, out=out)
+
+
+def _transform_shared(matrices, values, out):
+    """As `_transform`, some of the L at a time, on all threads."""
+
+    def some(start, stop):
+        for columns in pieces(start, stop, _COLUMNS):
+            _transform(matrices, values[..., columns], out[..., columns])
+
+    share_out(some, values.shape[2], least=_COLUMNS)
 
 
 def _transposed(matrices):
@@ -257,9 +280,8 @@ def backward(dout, cache, *, input_gradient=True):
                     coarse = scratch("coarse", phases.shape(len(dx[images])), x.dtype)
                     plan.downstream(v, coarse)
                     phases.images_back(coarse, dx[images])
-        return du, dout[start:stop].sum(axis=(0, 1, 2))
+        return du, sum_of_rows(dout[start:stop])
 
     du, db = summed(share_out(some, plan.N))
-    du = du.transpose(0, 2, 1, 3).reshape(len(du), -1)
-    dw = product(np.kron(*plan.F).T, du).reshape(w.shape)
+    dw = plan.weights(du)
     return dx, dw if phases is None else phases.filters_back(dw), db
