@@ -14,20 +14,20 @@ from cnnlab.optim import SGD
 
 
 @click.command(help=__doc__)
-@click.option("--network", default="alexnet", type=click.Choice(list(networks())))
 @click.option("--batch", "batches", default=(32, 128), multiple=True, show_default=True)
 @click.option("--threads", default=fast.threads(), show_default=True)
 @rounds_option
 @json_option
-def main(network, batches, threads, rounds, as_json):
+def main(batches, threads, rounds, as_json):
+    for batch in batches:
+        race("alexnet", batch, threads, rounds, as_json)
+
+
+def race(name, batch, threads, rounds, as_json):
+    """One network and one size of the batch, against PyTorch."""
     torch = torch_with(threads)
     fast.set_threads(threads)
-    for batch in batches:
-        race(torch, network, batch, rounds, as_json, f"{network}, batch {batch}, {threads} threads")
-
-
-def race(torch, name, batch, rounds, as_json, title):
-    """One network and one size of the batch."""
+    title = f"{name}, batch {batch}, {threads} threads"
     builder, shape, classes = networks()[name]
     rng = np.random.default_rng(0)
     x = rng.standard_normal((batch, *shape), np.float32)

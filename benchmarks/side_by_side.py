@@ -12,16 +12,31 @@ import click
 import numpy as np
 
 
+# Seconds that one turn takes at least. A step that is over in a few milliseconds is repeated: in
+# training it follows on itself, and not on a peer whose threads are still waiting for more work.
+_TURN = 0.3
+
+
 def take_turns(peers: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each peer, round by round, after a first round that sets everything up."""
+    """Seconds of each peer for one call, round by round, after a first round to set all up."""
     seconds: dict[str, list[float]] = {name: [] for name in peers}
-    for number in range(rounds + 1):
+    calls = {}
+    for name, work in peers.items():
+        work()
+        calls[name] = max(1, round(_TURN / _time(work, 1)))
+    for _ in range(rounds):
         for name, work in peers.items():
-            start = time.perf_counter()
-            work()
-            if number:
-                seconds[name].append(time.perf_counter() - start)
+            if calls[name] > 1:
+                work()
+            seconds[name].append(_time(work, calls[name]))
     return seconds
+
+
+def _time(work, calls):
+    start = time.perf_counter()
+    for _ in range(calls):
+        work()
+    return (time.perf_counter() - start) / calls
 
 
 def ratios(seconds: dict[str, list[float]], ours: str) -> dict[str, float]:

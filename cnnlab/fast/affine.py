@@ -8,7 +8,7 @@ from cnnlab.ops.affine import check_affine
 from cnnlab.shapes import as_upstream
 
 # Multiplications that are worth a thread.
-_LEAST = 2**17
+_LEAST = 2**22
 
 
 def product(a, b):

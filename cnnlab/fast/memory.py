@@ -9,7 +9,7 @@ import numpy as np
 # What is smaller comes back fast enough by itself.
 _LEAST = 2**20
 # A piece is lent if at most this share of it stays unused.
-_WASTE = 0.25
+_WASTE = 0.4
 # Bytes that may wait to be used again, all pieces together; the oldest is given back first.
 _KEPT = 2**30
 
