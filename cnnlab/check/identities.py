@@ -53,7 +53,7 @@ def orthogonal_to(normalized: Callable, look: str, *, part: int | None = None) -
 
     def holds(*rest, **options):
         *args, result = rest
-        return _close(_by_feature(_of(result, part) * normalized(*args, **options)).sum(axis=0), 0)
+        return _cancel(_by_feature(_of(result, part) * normalized(*args, **options)), axis=0)
 
     return Identity("dx is not orthogonal to the normalized input", look, holds)
 
