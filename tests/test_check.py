@@ -1,5 +1,6 @@
 """The checker: right answers pass, however they are written; wrong ones are called by name."""
 
+import dataclasses
 import json
 import re
 
@@ -9,13 +10,15 @@ import pytest
 from answers import RIGHT_ANSWERS
 from answers.a1_convolution import conv_loops, size_by_divmod
 from cnnlab.check import check, when_written
-from cnnlab.check.mistakes import MISTAKES
-from cnnlab.check.questions import QUESTIONS, find
+from cnnlab.check.mistakes import MISTAKES, Mistake
+from cnnlab.check.questions import QUESTIONS, Question, find
+from cnnlab.check.questions.base import eighths
+from cnnlab.check.record import Case
 from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, WRONG, judge, make_record, reference_record
 
 
-def verdict_on(question_id, answer, seed=0):
-    question = find(question_id)
+def verdict_on(question, answer, seed=0):
+    question = find(question) if isinstance(question, str) else question
     record = json.loads(json.dumps(make_record(question, answer, seed), allow_nan=False))
     return judge(question, record, reference_record(question, seed), seed)
 
@@ -26,28 +29,38 @@ def test_right_answers_pass_however_they_are_written(question_id, answer, seed):
     assert verdict_on(question_id, answer, seed).status == RIGHT
 
 
-def _questions_of(operation):
-    return [question for question in QUESTIONS.values() if question.operation == operation]
-
-
 WRONG_ANSWERS = [
-    pytest.param(question, wrong, id=f"{question.id}-{wrong.function.__name__}")
-    for operation, wrongs in MISTAKES.items()
-    for wrong in wrongs
-    for question in _questions_of(operation)
+    pytest.param(question, wrong, id=f"{question.id}-{wrong.part}-{wrong.function.__name__}")
+    for question in QUESTIONS.values()
+    for wrong in question.mistakes
 ]
+
+
+def answer_with(question, wrong):
+    """A learner's function that makes this mistake, all other parts being right."""
+
+    def answer(*args, **options):
+        value = wrong.function(*args, **options)
+        if wrong.part:
+            right = question.named(question.reference(*args, **options))
+            value = tuple((right | {wrong.part: value}).values())
+        return question.returned(value)
+
+    return answer
 
 
 @pytest.mark.parametrize(("question", "wrong"), WRONG_ANSWERS)
 def test_every_known_mistake_is_caught_and_named(question, wrong):
-    def answer(*args, **options):
-        value = wrong.function(*args, **options)
-        return (value, None) if question.id == "a1.conv_forward" else value
-
     for seed in range(5):
-        verdict = verdict_on(question.id, answer, seed)
+        verdict = verdict_on(question, answer_with(question, wrong), seed)
         assert verdict.status == WRONG
         assert verdict.mistake == wrong.name
+
+
+def test_every_mistake_belongs_to_a_question():
+    of_questions = {id(wrong) for question in QUESTIONS.values() for wrong in question.mistakes}
+    lost = [wrong.name for wrongs in MISTAKES.values() for wrong in wrongs]
+    assert len(lost) == len(of_questions)
 
 
 def test_an_unknown_mistake_is_wrong_without_a_name():
@@ -208,6 +221,191 @@ def test_the_numbers_of_a_record_are_exact(question):
 def test_a_fresh_seed_draws_other_numbers():
     question = find("a1.conv_loops")
     assert reference_record(question, 1) != reference_record(question, 2)
+
+
+def _scale_and_shift(x, scale):
+    return x * scale, x + scale, x.sum()
+
+
+TRIPLE = Question(
+    "test.triple",
+    _scale_and_shift,
+    lambda rng: [
+        Case("a row", (eighths(rng, 4), 2.5)),
+        Case("a matrix", (eighths(rng, 2, 3), -1.5)),
+    ],
+    "triple",
+    returns=("scaled", "shifted", "total"),
+)
+
+
+@pytest.fixture
+def triple_mistakes(monkeypatch):
+    """Known mistakes of this operation alone, for one part and for the whole."""
+    monkeypatch.setattr("cnnlab.check.questions.base.MISTAKES", MISTAKES_OF_TRIPLE)
+
+
+MISTAKES_OF_TRIPLE = {
+    "triple": [
+        Mistake("All is off by one", "Look at x.", lambda x, scale: _scale_and_shift(x + 1, scale))
+    ],
+    "triple.scaled": [
+        Mistake("Divided", "Look at the product.", lambda x, scale: x / scale, "scaled"),
+        Mistake("Stops", "Look at the index.", lambda x, scale: x[100], "scaled"),
+    ],
+    "triple.shifted": [
+        Mistake("Subtracted", "Look at the sum.", lambda x, scale: x - scale, "shifted"),
+        Mistake("Joined", "Look at the key.", lambda x, scale: {}["key"], "shifted"),
+        Mistake("Half", "Look.", lambda x, scale: {4: x}[len(x)], "shifted"),
+    ],
+}
+
+
+@pytest.mark.usefixtures("triple_mistakes")
+def test_every_mistake_of_a_part_is_named_with_the_others_right():
+    assert len(TRIPLE.mistakes) == 6
+    for wrong in TRIPLE.mistakes:
+        verdict = verdict_on(TRIPLE, answer_with(TRIPLE, wrong))
+        assert (verdict.status, verdict.mistake) == (WRONG, wrong.name)
+
+
+@pytest.mark.usefixtures("triple_mistakes")
+def test_parts_are_recognized_each_by_itself():
+    verdict = verdict_on(TRIPLE, lambda x, scale: (x / scale, x - scale, x.sum()))
+    assert verdict.title == "scaled: Divided."
+    assert verdict.text.splitlines() == [
+        "Look at the product.",
+        "First seen in case 1 of 2 (a row): scaled: 3 of 4 numbers differ.",
+        "shifted: Subtracted.",
+        "total is right.",
+    ]
+    verdict = verdict_on(TRIPLE, lambda x, scale: (x * scale, x * 7.5, x.sum() + 1))
+    assert verdict.title == "Not right yet."
+    assert verdict.text.splitlines() == [
+        "First seen in case 1 of 2 (a row): shifted: 4 of 4 numbers differ.",
+        "total is not right either.",
+        "scaled is right.",
+    ]
+    # What is known of all parts together says more than what is known of one.
+    verdict = verdict_on(TRIPLE, lambda x, scale: _scale_and_shift(x + 1, scale))
+    assert (verdict.title, verdict.mistake) == ("All is off by one.", "All is off by one")
+    assert "shifted" not in verdict.text
+    # Wrong in the whole, but for one part: the part is named as far as it is known.
+    verdict = verdict_on(TRIPLE, lambda x, scale: (*_scale_and_shift(x + 1, scale)[:2], 0.0))
+    assert verdict.title == "scaled: All is off by one."
+    assert "shifted: All is off by one.\ntotal is not right either." in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("returned", "what"), [((1, 2), "2"), (None, "None"), (np.zeros(3), "ndarray"), ((), "0")]
+)
+def test_another_number_of_things_is_said_plainly(returned, what):
+    verdict = verdict_on(TRIPLE, lambda x, scale: returned)
+    assert verdict.status == WRONG
+    assert f"return three things, scaled, shifted and total; this returned {what}." in verdict.text
+
+
+@pytest.mark.parametrize("cached", [("scaled", "cache"), ("cache", "shifted", "total")])
+def test_a_cache_is_the_learners_own(cached):
+    names = [name for name in TRIPLE.returns if name in cached]
+    question = dataclasses.replace(
+        TRIPLE,
+        returns=cached,
+        reference=lambda x, s: (x * s, x + s, x.sum())[0 if len(cached) == 2 else slice(1, 3)],
+    )
+    value = question.reference(np.ones(3), 2.0)
+    returned = question.returned(value)
+    assert len(returned) == len(cached)
+    assert returned[cached.index("cache")] is None
+    assert question.parts == (tuple(names) if len(names) > 1 else ("",))
+    answers = lambda x, s: question.returned(question.reference(x, s))  # noqa: E731
+    assert verdict_on(question, answers).status == RIGHT
+
+
+def _overwrites(part):
+    def answer(x, held, *, table):
+        part(x, held, table)[...] = 7
+        return 1.0
+
+    return answer
+
+
+HOLDING = Question(
+    "test.holding",
+    lambda x, held, *, table: 1.0,
+    lambda rng: [Case("it", (np.ones(3), (2, [np.ones(2)])), {"table": {"w": np.ones(2)}})],
+    "holding",
+)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        lambda x, held, table: x,
+        lambda x, held, table: held[1][0],
+        lambda x, held, table: table["w"],
+    ],
+    ids=["argument", "in a tuple", "in a dict"],
+)
+def test_what_is_overwritten_is_noticed_wherever_it_lies(part):
+    assert verdict_on(HOLDING, lambda x, held, *, table: 1.0).status == RIGHT
+    assert verdict_on(HOLDING, _overwrites(part)).mistake == "The input is overwritten"
+
+
+def test_a_container_of_another_length_is_overwritten_too():
+    def answer(x, held, *, table):
+        held[1].append(3)
+        return 1.0
+
+    def other(x, held, *, table):
+        table["b"] = 0
+        return 1.0
+
+    assert verdict_on(HOLDING, other).mistake == "The input is overwritten"
+    assert verdict_on(HOLDING, answer).mistake == "The input is overwritten"
+
+
+DRAWING = Question(
+    "test.drawing",
+    lambda f, rng: f(rng.integers(0, 100, 5)),
+    lambda rng: [Case("twice", (np.sum, np.random.default_rng(rng.integers(99))))] * 2,
+    "drawing",
+)
+
+
+def test_functions_and_generators_are_arguments_like_others():
+    assert verdict_on(DRAWING, lambda f, rng: f(rng.integers(0, 100, 5))).status == RIGHT
+    assert verdict_on(DRAWING, lambda f, rng: f(rng.integers(0, 100, 4))).status == WRONG
+
+
+TABLE = Question(
+    "test.table",
+    lambda n: {"shapes": [(n, 2), (n, 3)], "total": n * 0.5},
+    lambda rng: [Case("it", (int(rng.integers(2, 9)),))],
+    "table",
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda n: {"shapes": [(n, 2), (n, 4)], "total": n / 2}, "shapes: [1]: [1]: the number is"),
+        (
+            lambda n: {"shapes": [(n, 2)], "total": n / 2},
+            "returned a list of 1, expected a list of",
+        ),
+        (lambda n: {"total": n / 2}, "a dict with total, expected a dict with shapes and total"),
+        (lambda n: {}, "returned an empty dict, expected a dict with shapes and total"),
+        (lambda n: n, "returned int, expected a dict with shapes and total"),
+        (lambda n: None, "returned None (is the return missing?), expected a dict with"),
+        (lambda n: [n], "returned a list of 1, expected a dict with shapes and total"),
+    ],
+)
+def test_dicts_and_lists_are_compared_part_by_part(answer, words):
+    assert verdict_on(TABLE, lambda n: {"total": n / 2, "shapes": ([n, 2], [n, 3])}).status == RIGHT
+    verdict = verdict_on(TABLE, answer)
+    assert verdict.status == WRONG
+    assert words in verdict.text
 
 
 def test_an_unknown_question_lists_the_known_ones():

@@ -14,6 +14,7 @@ import numpy as np
 
 MIME = "application/vnd.cnnlab.check+json"
 LARGEST = 20_000  # numbers of one array that a record carries; cases are far smaller
+MOST = 100  # parts of a list, a tuple or a dict that a record carries
 LONGEST = 300  # letters of an error's message
 
 
@@ -44,26 +45,43 @@ class Difference:
 
 def run_case(function: Callable, case: Case, view: Callable = lambda value: value) -> dict:
     """Call the function on copies of the arguments and write down what came out."""
-    args, options = copy.deepcopy(case.args), copy.deepcopy(case.options)
+    # Together: what two arguments share, their copies share too.
+    args, options = copy.deepcopy((case.args, case.options))
     try:
         outcome = encode(view(function(*args, **options)))
     except (Exception, SystemExit) as error:
         outcome = _encode_error(error)
     changed = [
-        number
-        for number, (before, after) in enumerate(zip(case.args, args, strict=True))
-        if isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True)
+        n for n, (was, now) in enumerate(zip(case.args, args, strict=True)) if _differ(was, now)
     ]
+    changed += [name for name, was in case.options.items() if _differ(was, options[name])]
     return {"name": case.name, "outcome": outcome, "changed": changed}
 
 
-def encode(value) -> dict:
-    """A value as JSON: arrays and numbers with shape, dtype and data; anything else by its type.
+def _differ(before, after) -> bool:
+    """Whether an array has been changed in place, also inside tuples, lists and dicts.
+
+    Generators change when they are used, and objects and functions are their own affair.
+    """
+    if isinstance(before, np.ndarray):
+        return not np.array_equal(before, after, equal_nan=before.dtype.kind in "fc")
+    if isinstance(before, dict):
+        return before.keys() != after.keys() or any(_differ(before[k], after[k]) for k in before)
+    if isinstance(before, tuple | list):
+        return len(before) != len(after) or any(map(_differ, before, after))
+    return False
+
+
+def encode(value, depth: int = 3) -> dict:
+    """A value as JSON: arrays and numbers with shape, dtype and data, and lists, tuples and dicts
+    of them; anything else by its type.
 
     Examples
     --------
     >>> encode(np.array([0.5, np.nan]))
     {'kind': 'array', 'type': 'ndarray', 'shape': [2], 'dtype': 'float64', 'data': [0.5, 'nan']}
+    >>> encode({"a": "text"})
+    {'kind': 'parts', 'type': 'dict', 'parts': {'a': {'kind': 'other', 'type': 'str'}}}
     >>> encode("text")
     {'kind': 'other', 'type': 'str'}
     """
@@ -80,7 +98,35 @@ def encode(value) -> dict:
             }
         kind = "too large" if array.dtype.kind in "biuf" else "other"
         return {"kind": kind, "type": f"array of {array.dtype}, shape {array.shape}"}
+    if depth and isinstance(value, dict | tuple | list) and len(value) <= MOST:
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        return {
+            "kind": "parts",
+            "type": type(value).__name__,
+            "parts": {str(key): encode(part, depth - 1) for key, part in items},
+        }
     return {"kind": "other", "type": type(value).__name__}
+
+
+def split(outcome: dict, names: tuple[str, ...]) -> dict[str, dict]:
+    """The outcome of each part by its name; an error is that of every part.
+
+    Examples
+    --------
+    >>> split({"kind": "parts", "parts": {"dx": {"kind": "other"}}}, ("dx", "dw"))
+    {'dx': {'kind': 'other'}, 'dw': {}}
+    >>> split({"kind": "other"}, ("dx",))
+    {'dx': {'kind': 'other'}}
+    """
+    if outcome.get("kind") != "parts" or names == ("",):
+        return dict.fromkeys(names, outcome)
+    return {name: _part_of(outcome, name) for name in names}
+
+
+def _part_of(outcome, name) -> dict:
+    parts = outcome.get("parts")
+    part = parts.get(name) if isinstance(parts, dict) else None
+    return part if isinstance(part, dict) else {}
 
 
 def compare(
@@ -97,8 +143,10 @@ def compare(
             return Difference(_said(got))
         line = f"\nin line {got['line']}:  {got.get('source')}" if got.get("line") else ""
         return Difference(f"it stopped with {_first(got.get('type'))}: {_said(got)}{line}")
-    if got.get("kind") != "array":
+    if got.get("kind") != expected["kind"]:
         return Difference(_unexpected_type(got, expected))
+    if expected["kind"] == "parts":
+        return _compare_parts(got, expected, case, rtol=rtol, atol=atol)
     shape, wanted = got.get("shape"), expected["shape"]
     if shape != wanted:
         return Difference(
@@ -132,8 +180,24 @@ def compare(
     )
 
 
+def _compare_parts(got, expected, case, **tolerances) -> Difference | None:
+    mine, theirs = got.get("parts"), expected["parts"]
+    if not isinstance(mine, dict) or mine.keys() != theirs.keys():
+        return Difference(_unexpected_type(got, expected))
+    for name in theirs:
+        if found := compare(_part_of(got, name), theirs[name], case, **tolerances):
+            at = name if expected["type"] == "dict" else f"[{name}]"
+            return Difference(f"{at}: {found.text}", found.detail)
+    return None
+
+
 def same(a: dict, b: dict, *, rtol: float, atol: float) -> bool:
-    """Whether two outcomes are values, and alike."""
+    """Whether two outcomes are values, and alike. The second is one of ours."""
+    if a.get("kind") == b.get("kind") == "parts":
+        parts = b["parts"]
+        return _names(a) == list(parts) and all(
+            same(_part_of(a, name), parts[name], rtol=rtol, atol=atol) for name in parts
+        )
     if a.get("kind") != "array" or b.get("kind") != "array":
         return False
     whole = ["int" in str(outcome.get("dtype")) for outcome in (a, b)]
@@ -209,8 +273,38 @@ def _compare_error(got: dict, raises: type[Exception]) -> Difference | None:
 
 
 def _unexpected_type(got: dict, expected: dict) -> str:
-    wanted = f"an array of shape {_shape(expected['shape'])}" if expected["shape"] else "one number"
-    name = got.get("type")
-    if name == "NoneType":
+    if expected["kind"] == "parts":
+        wanted = _holding(expected)
+    elif expected["shape"]:
+        wanted = f"an array of shape {_shape(expected['shape'])}"
+    else:
+        wanted = "one number"
+    if got.get("kind") == "parts" == expected["kind"]:
+        return f"it returned {_holding(got)}, expected {wanted}"
+    if got.get("type") == "NoneType":
         return f"it returned None (is the return missing?), expected {wanted}"
-    return f"it returned {name}, expected {wanted}"
+    return f"it returned {_type(got)}, expected {wanted}"
+
+
+def _names(outcome) -> list[str]:
+    parts = outcome.get("parts")
+    return list(parts) if isinstance(parts, dict) else []
+
+
+def _holding(outcome) -> str:
+    names = _names(outcome)
+    if outcome.get("type") == "dict":
+        return f"a dict with {listed(names)}"[:LONGEST] if names else "an empty dict"
+    return f"a {_type(outcome)} of {len(names)}"
+
+
+def listed(words) -> str:
+    """Words as a sentence lists them.
+
+    Examples
+    --------
+    >>> listed(["dx", "dw", "db"])
+    'dx, dw and db'
+    """
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last

@@ -6,9 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnlab.check.mistakes import Undecided
+from cnnlab.check.mistakes import Mistake, Undecided
 from cnnlab.check.questions import Question
-from cnnlab.check.record import Case, compare, run_case, same, same_error
+from cnnlab.check.record import (
+    Case,
+    Difference,
+    compare,
+    listed,
+    run_case,
+    same,
+    same_error,
+    split,
+)
 
 RIGHT, WRONG, NOT_ATTEMPTED = "right", "wrong", "not attempted"
 
@@ -76,7 +85,7 @@ def _lines_run(answer, case: Case) -> int:
 
     sys.settrace(trace)
     try:
-        run_case(answer, case)
+        run_case(answer, case, lambda value: None)  # to write numbers down takes lines as well
     finally:
         sys.settrace(before)
     return count
@@ -85,7 +94,8 @@ def _lines_run(answer, case: Case) -> int:
 def reference_record(question: Question, seed: int) -> dict:
     """The record of the right function."""
     cases = question.cases(np.random.default_rng(seed))
-    return _record(question, "answered", [run_case(question.reference, case) for case in cases])
+    results = [run_case(question.reference, case, question.named) for case in cases]
+    return _record(question, "answered", results)
 
 
 def _record(question, status, results):
@@ -103,27 +113,59 @@ def judge(question: Question, got: dict, expected: dict, seed: int) -> Verdict:
     results = got.get("cases")
     if not isinstance(results, list) or len(results) != len(cases):
         return Verdict(WRONG, "Not right yet.", "The record of this check is not complete.")
-    outcomes = [_part(result, "outcome", {}) for result in results]
-    rights = [result["outcome"] for result in expected["cases"]]
+    parts = question.parts
+    outcomes = [split(_part(result, "outcome", {}), parts) for result in results]
+    rights = [split(result["outcome"], parts) for result in expected["cases"]]
     differences = [
-        compare(mine, right, case, **question.tolerances)
+        {part: compare(mine[part], right[part], case, **question.tolerances) for part in parts}
         for mine, right, case in zip(outcomes, rights, cases, strict=True)
     ]
-    if not any(differences):
+    wrong = [part for part in parts if any(found[part] for found in differences)]
+    if not wrong:
         return _changed(results, cases) or _right_unless_loops(got, cases)
     named = _recognize(question, outcomes, differences, rights, cases)
-    first, shown = next((number, found) for number, found in enumerate(differences) if found)
-    passed = sum(difference is None for difference in differences)
-    where = f"First seen in case {first + 1} of {len(cases)} ({cases[first].name}): {shown.text}."
-    if passed:
-        where += f" {passed} of {len(cases)} cases {'is' if passed == 1 else 'are'} right."
-    detail = shown.detail
-    detail = detail and detail[0].upper() + detail[1:] + "."
-    if named is None and (changed := _changed(results, cases)):
+    right = [part for part in parts if part not in wrong]
+    # A call that stops gives no part at all: it says nothing about any one of them.
+    pairs = list(zip(outcomes, differences, strict=True))
+    own = [p for p in wrong if any(d[p] and o[p].get("kind") != "error" for o, d in pairs)]
+    wrong = own or [part for part in wrong if part in named][:1] or wrong[:1]
+    shown = wrong[0]
+    where, detail = _first_difference(shown, [found[shown] for found in differences], cases)
+    mistake = named.get(shown)
+    alone = (
+        mistake is not None
+        and not mistake.part
+        and all(named.get(part) is mistake for part in wrong)
+    )
+    where += _others([] if alone else wrong[1:], right, named)
+    if mistake is not None:
+        title = f"{mistake.name}." if alone else f"{shown}: {mistake.name}."
+        return Verdict(WRONG, title, f"{mistake.look}\n{where}", detail, mistake.name)
+    if changed := _changed(results, cases):
         return Verdict(WRONG, changed.title, f"{changed.text}\n{where}", detail, changed.mistake)
-    if named is None:
-        return Verdict(WRONG, "Not right yet.", where, detail)
-    return Verdict(WRONG, f"{named.name}.", f"{named.look}\n{where}", detail, named.name)
+    return Verdict(WRONG, "Not right yet.", where, detail)
+
+
+def _first_difference(part: str, found: list[Difference | None], cases) -> tuple[str, str]:
+    """Where a part is wrong first and how, and the same with the expected number."""
+    first, difference = next((n, one) for n, one in enumerate(found) if one)
+    text = f"{part}: {difference.text}" if part else difference.text
+    where = f"First seen in case {first + 1} of {len(cases)} ({cases[first].name}): {text}."
+    if passed := sum(one is None for one in found):
+        where += f" {passed} of {len(cases)} cases {'is' if passed == 1 else 'are'} right."
+    detail = difference.detail
+    return where, detail and detail[0].upper() + detail[1:] + "."
+
+
+def _others(wrong, right, named) -> str:
+    """A line on each part besides the one that is shown."""
+    lines = [
+        f"\n{part}: {named[part].name}." if part in named else f"\n{part} is not right either."
+        for part in wrong
+    ]
+    if right:
+        lines.append(f"\n{listed(right)} {'is' if len(right) == 1 else 'are'} right.")
+    return "".join(lines)
 
 
 def _part(value, key, default):
@@ -156,14 +198,37 @@ def _right_unless_loops(got, cases) -> Verdict:
     return Verdict(RIGHT, "Right.", f"All {len(cases)} cases agree.")
 
 
-def _recognize(question, outcomes, differences, rights, cases):
-    """The first known wrong version that explains every outcome, or None."""
+def _recognize(question, outcomes, differences, rights, cases) -> dict[str, Mistake]:
+    """For each wrong part the known mistake that explains it, if there is one.
+
+    A wrong version of the whole that explains all parts together comes before others.
+    """
+    parts, found = question.parts, {}
     for wrong in question.mistakes:
-        theirs = [run_case(wrong.function, case)["outcome"] for case in cases]
-        parts = zip(outcomes, differences, theirs, rights, cases, strict=True)
-        if all(_explains(*part, question.tolerances) for part in parts):
-            return wrong
-    return None
+        explained = set([wrong.part] if wrong.part else parts)
+        view = (lambda value: value) if wrong.part else question.named
+        for mine, difference, right, case in zip(outcomes, differences, rights, cases, strict=True):
+            theirs = split(run_case(wrong.function, case, view)["outcome"], tuple(explained))
+            explained = {
+                part
+                for part in explained
+                if _explains(
+                    mine[part],
+                    difference[part],
+                    theirs[part],
+                    right[part],
+                    case,
+                    question.tolerances,
+                )
+            }
+            if not explained:
+                break
+        named = {part for part in explained if any(one[part] for one in differences)}
+        if len(explained) == len(parts):
+            return dict.fromkeys(named, wrong)
+        for part in named:
+            found.setdefault(part, wrong)
+    return found
 
 
 def _explains(mine, difference, wrong, right, case, tolerances) -> bool:

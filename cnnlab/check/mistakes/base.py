@@ -12,11 +12,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong version of a function, its name in words, and where the learner should look."""
+    """A wrong version of a function, its name in words, and where the learner should look.
+
+    `part` says which of several results it gives; without one it gives what the function gives.
+    """
 
     name: str
     look: str
     function: Callable
+    part: str = ""
 
 
 class Undecided(Exception):  # noqa: N818 - it is no error, it says that all is possible
@@ -27,10 +31,15 @@ MISTAKES: dict[str, list[Mistake]] = {}
 
 
 def mistake(operation: str, name: str, look: str):
-    """Register the decorated wrong version under an operation."""
+    """Register the decorated wrong version under an operation, or under one part of its result.
+
+    "conv_backward" takes wrong versions of all gradients together, "conv_backward.dx" those that
+    take the same arguments and return dx alone.
+    """
 
     def register(function):
-        MISTAKES.setdefault(operation, []).append(Mistake(name, look, function))
+        part = operation.partition(".")[2]
+        MISTAKES.setdefault(operation, []).append(Mistake(name, look, function, part))
         return function
 
     return register

@@ -1,6 +1,6 @@
 """Assignment 1: the size of the output, and convolution forward."""
 
-from cnnlab.check.questions.base import Question, eighths, out_of_pair
+from cnnlab.check.questions.base import Question, eighths
 from cnnlab.check.record import Case
 from cnnlab.ops import conv_forward
 from cnnlab.shapes import output_size
@@ -62,7 +62,7 @@ QUESTIONS = (
         _conv_out,
         _conv_cases,
         "conv_forward",
-        view=out_of_pair,
+        returns=("out", "cache"),
         no_loops=_small_and_large,
     ),
 )

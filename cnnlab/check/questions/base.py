@@ -6,46 +6,83 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnlab.check.mistakes import MISTAKES, Mistake
-from cnnlab.check.record import Case, RecordError
+from cnnlab.check.record import Case, RecordError, listed
+
+PRIVATE = "cache"  # the part of a result that belongs to the learner's own pair of functions
 
 
 @dataclass(frozen=True)
 class Question:
     """What is asked, how it is tried, and what counts as right.
 
-    `reference` and the known mistakes return just what is compared; `view` picks that
-    from the learner's return value. The tolerances leave room for float32 and for another
-    order of summation. `no_loops` gives a small and a large case; code without loops over
-    positions runs the same lines for both.
+    `returns` names what a learner's function returns where that is more than one thing, such as
+    ("dx", "dw", "db") or ("out", "cache"); each is compared on its own, but for the cache, which
+    is private. `reference` and the known mistakes return just what is compared. The tolerances
+    leave room for float32 and for another order of summation. `no_loops` gives a small and a large
+    case; code without loops over positions runs the same lines for both.
     """
 
     id: str
     reference: Callable
     cases: Callable[[np.random.Generator], list[Case]]
     operation: str
-    view: Callable = lambda value: value
+    returns: tuple[str, ...] = ()
     rtol: float = 1e-4
     atol: float = 1e-5
     no_loops: Callable[[np.random.Generator], tuple[Case, Case]] | None = None
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """What is compared: the names of several things, or one without a name."""
+        compared = tuple(name for name in self.returns if name != PRIVATE)
+        return compared if len(compared) > 1 else ("",)
+
+    @property
     def mistakes(self) -> list[Mistake]:
-        return MISTAKES.get(self.operation, [])
+        """The known wrong versions, those of the whole first."""
+        keys = [self.operation, *(f"{self.operation}.{part}" for part in self.parts)]
+        return [wrong for key in keys for wrong in MISTAKES.get(key, [])]
 
     @property
     def tolerances(self) -> dict[str, float]:
         return {"rtol": self.rtol, "atol": self.atol}
 
+    def view(self, returned):
+        """What is compared of a learner's return value.
+
+        Raises
+        ------
+        RecordError
+            If it is not as many things as were asked for.
+        """
+        if not self.returns:
+            return returned
+        if not isinstance(returned, tuple | list):
+            what = "None" if returned is None else type(returned).__name__
+        elif len(returned) != len(self.returns):
+            what = str(len(returned))
+        else:
+            pairs = zip(self.returns, returned, strict=True)
+            compared = [part for name, part in pairs if name != PRIVATE]
+            return self.named(compared if len(compared) > 1 else compared[0])
+        count = _COUNT.get(len(self.returns), len(self.returns))
+        raise RecordError(f"return {count} things, {listed(self.returns)}; this returned {what}")
+
+    def named(self, value):
+        """What the right function or a known mistake returned, part by part."""
+        return value if self.parts == ("",) else dict(zip(self.parts, value, strict=True))
+
+    def returned(self, value):
+        """The inverse of `view`: what a learner's function returns where this is compared."""
+        if not self.returns:
+            return value
+        compared = iter((value,) if self.parts == ("",) else value)
+        return tuple(None if name == PRIVATE else next(compared) for name in self.returns)
+
+
+_COUNT = {2: "two", 3: "three", 4: "four", 5: "five"}
+
 
 def eighths(rng, *shape):
     """Multiples of 1/8 add and multiply without rounding: the same digits on every machine."""
     return rng.integers(-16, 17, shape) / 8
-
-
-def out_of_pair(value):
-    """The first of the two things that a forward function returns."""
-    if not isinstance(value, tuple | list):
-        raise RecordError(f"return two things, out and cache; this returned {type(value).__name__}")
-    if len(value) != 2:
-        raise RecordError(f"return two things, out and cache; this returned {len(value)}")
-    return value[0]
