@@ -75,7 +75,7 @@ def _cropped(dpadded, cache):
 
 @mistake(
     "conv_backward.dx",
-    "dx: a gradient replaces the one before it",
+    "A gradient replaces the one before it",
     "Where windows overlap, a pixel collects from each window that sees it: = or +=?",
 )
 def dx_last_window(dout, cache):
@@ -84,7 +84,7 @@ def dx_last_window(dout, cache):
 
 @mistake(
     "conv_backward.dx",
-    "dx: a gradient replaces the one before it",
+    "A gradient replaces the one before it",
     "Where windows overlap, a pixel collects from each window that sees it, and from every filter: "
     "= or +=?",
 )
@@ -94,7 +94,7 @@ def dx_last_filter_of_last_window(dout, cache):
 
 @mistake(
     "conv_backward.dx",
-    "dx: the filter is turned by 180°",
+    "The filter is turned by 180°",
     "Place (u, v) of the window met place (u, v) of the filter on the way forward, and on the way "
     "back the same two belong together. Only where dx is written as a convolution over dout is the "
     "filter turned, once.",
@@ -105,7 +105,7 @@ def dx_flipped(dout, cache):
 
 @mistake(
     "conv_backward.dx",
-    "dx: the filter is transposed",
+    "The filter is transposed",
     "The first axis of w goes down with the rows of the image, the second goes along a row.",
 )
 def dx_transposed(dout, cache):
@@ -115,28 +115,28 @@ def dx_transposed(dout, cache):
     return _dx(dout, cache, w=w.transpose(1, 0, 2, 3))
 
 
-@mistake("conv_backward.dx", "dx: the stride is not applied to where the window starts", IN_STEPS)
+@mistake("conv_backward.dx", "The stride is not applied to where the window starts", IN_STEPS)
 def dx_without_stride(dout, cache):
     return _cropped(_dpadded(dout, cache, steps=(1, 1)), cache)
 
 
 @mistake(
     "conv_backward.dx",
-    "dx: the stride moves the window down only",
+    "The stride moves the window down only",
     "Along a row the windows still start one pixel after the other.",
 )
 def dx_stride_down_only(dout, cache):
     return _cropped(_dpadded(dout, cache, steps=(cache[3], 1)), cache)
 
 
-@mistake("conv_backward.dx", "dx: the stride spreads the window instead of moving it", NO_GAPS)
+@mistake("conv_backward.dx", "The stride spreads the window instead of moving it", NO_GAPS)
 def dx_dilated(dout, cache):
     return _cropped(_dpadded(dout, cache, steps=(1, 1), gap=cache[3]), cache)
 
 
 @mistake(
     "conv_backward.dx",
-    "dx: the zeros between the gradients are missing",
+    "The zeros between the gradients are missing",
     "With a stride, dx is a convolution over dout *with zeros put in* for the positions that were "
     "skipped. Without them dx comes out too small.",
 )
@@ -151,7 +151,7 @@ def dx_not_spread(dout, cache):
 
 @mistake(
     "conv_backward.dx",
-    "dx: the border is cut off with -pad, and at pad 0 nothing is left",
+    "The border is cut off with -pad, and at pad 0 nothing is left",
     "A slice that ends at -0 ends at 0: it is empty. Count where the image ends from its start.",
 )
 def dx_empty(dout, cache):
@@ -159,7 +159,7 @@ def dx_empty(dout, cache):
     return _dpadded(dout, cache)[:, pad:-pad, pad:-pad]
 
 
-WRONG_CROP = "dx: the border is cut off at the wrong place"
+WRONG_CROP = "The border is cut off at the wrong place"
 CROP = (
     "The image lies inside the padded one. In which row and column of the padded one is its first "
     "pixel?"
@@ -180,14 +180,14 @@ def dx_cropped_at_the_end(dout, cache):
 
 @mistake(
     "conv_backward.dx",
-    "dx: the border of zeros is still there",
+    "The border of zeros is still there",
     "dx has the shape of x. The zeros around it were no part of x: their gradients go nowhere.",
 )
 def dx_not_cropped(dout, cache):
     return _dpadded(dout, cache)
 
 
-HALF_CROPPED = "dx: the border is cut off on one side only"
+HALF_CROPPED = "The border is cut off on one side only"
 BOTH_SIDES = "dx has the shape of x. Zeros were added at both ends of the rows and of the columns."
 
 
@@ -203,7 +203,7 @@ def dx_cropped_bottom_right(dout, cache):
     return _dpadded(dout, cache)[:, : pad + H, : pad + W]
 
 
-NOT_PADDED = "dx: no border of zeros for the windows that hang over"
+NOT_PADDED = "No border of zeros for the windows that hang over"
 ROOM = (
     "Forward, the windows slid over the padded image, so what they hand back needs room of that "
     "size; the border is cut off at the end."
@@ -230,24 +230,24 @@ def dx_unpadded_all_images(dout, cache):
     return dx
 
 
-@mistake("conv_backward.dx", "dx: only the first image gets a gradient", EVERY_IMAGE)
+@mistake("conv_backward.dx", "Only the first image gets a gradient", EVERY_IMAGE)
 def dx_first_image(dout, cache):
     return _dx(_one(dout, 0, 0), cache)
 
 
-@mistake("conv_backward.dx", "dx: only the last image gets a gradient", EVERY_IMAGE)
+@mistake("conv_backward.dx", "Only the last image gets a gradient", EVERY_IMAGE)
 def dx_last_image(dout, cache):
     return _dx(_one(dout, 0, -1), cache)
 
 
-@mistake("conv_backward.dx", "dx: every image gets the gradient of the first", EVERY_IMAGE)
+@mistake("conv_backward.dx", "Every image gets the gradient of the first", EVERY_IMAGE)
 def dx_image_repeated(dout, cache):
     return _dx(np.repeat(dout[:1], len(dout), axis=0), cache)
 
 
 @mistake(
     "conv_backward.dx",
-    "dx: only one filter hands its gradient back",
+    "Only one filter hands its gradient back",
     f"{EVERY_FILTER} A pixel took part in the outputs of all of them.",
 )
 def dx_first_filter(dout, cache):
@@ -256,24 +256,24 @@ def dx_first_filter(dout, cache):
 
 @mistake(
     "conv_backward.dx",
-    "dx: only one filter hands its gradient back",
+    "Only one filter hands its gradient back",
     f"{EVERY_FILTER} A pixel took part in the outputs of all of them: = or +=?",
 )
 def dx_last_filter(dout, cache):
     return _dx(_one(dout, 3, -1), cache)
 
 
-@mistake("conv_backward.dx", "dx: a mean over the filters instead of a sum", NO_MEAN)
+@mistake("conv_backward.dx", "A mean over the filters instead of a sum", NO_MEAN)
 def dx_mean_of_filters(dout, cache):
     return _dx(dout, cache) / dout.shape[3]
 
 
-@mistake("conv_backward.dx", "dx: divided by the number of images", NO_MEAN)
+@mistake("conv_backward.dx", "Divided by the number of images", NO_MEAN)
 def dx_divided_by_images(dout, cache):
     return _dx(dout, cache) / len(dout)
 
 
-@mistake("conv_backward.dx", "dx: where windows overlap, a mean instead of a sum", NO_MEAN)
+@mistake("conv_backward.dx", "Where windows overlap, a mean instead of a sum", NO_MEAN)
 def dx_divided_by_windows(dout, cache):
     x, w, b, _, _ = cache
     ones = np.ones((*w.shape[:3], 1))
@@ -281,7 +281,7 @@ def dx_divided_by_windows(dout, cache):
     return _dx(dout, cache) / np.maximum(seen, 1)
 
 
-MIXED = "dx: channels are mixed"
+MIXED = "Channels are mixed"
 OWN_CHANNEL = "Channel c of a pixel was multiplied by channel c of the filter, and by no other."
 
 
@@ -297,26 +297,26 @@ def dx_channel_repeated(dout, cache):
     return _dx(dout, cache, w=np.repeat(w[:, :, :1], w.shape[2], axis=2))
 
 
-@mistake("conv_backward.dx", "dx: only channel 0 gets a gradient", OWN_CHANNEL)
+@mistake("conv_backward.dx", "Only channel 0 gets a gradient", OWN_CHANNEL)
 def dx_first_channel(dout, cache):
     return _dx(dout, cache, w=_one(cache[1], 2, 0))
 
 
-MISREAD = "the gradients are read off in another order than the windows"
+MISREAD = "The gradients are read off in another order than the windows"
 LOOK_AT_ORDER = (
     "dout is (N, OH, OW, K). A reshape never changes an order: to bring K to the front the axes "
     "have to be transposed first."
 )
 
 
-@mistake("conv_backward.dx", f"dx: {MISREAD}", LOOK_AT_ORDER)
+@mistake("conv_backward.dx", MISREAD, LOOK_AT_ORDER)
 def dx_misread(dout, cache):
     return _dx(_misread(dout), cache)
 
 
 @mistake(
     "conv_backward.dx",
-    "dx: the upstream gradient is turned by 180°",
+    "The upstream gradient is turned by 180°",
     "Output (i, j) hands back to the window that starts i steps down and j to the right. Only the "
     "filter is turned where dx is written as a convolution.",
 )
@@ -326,7 +326,7 @@ def dx_dout_turned(dout, cache):
 
 @mistake(
     "conv_backward.dx",
-    "dx: the weights are not used",
+    "The weights are not used",
     "An output changes with a pixel by the weight that the two have in common.",
 )
 def dx_without_weights(dout, cache):
@@ -335,22 +335,22 @@ def dx_without_weights(dout, cache):
 
 @mistake(
     "conv_backward.dx",
-    "dx: the upstream gradient is not used",
+    "The upstream gradient is not used",
     "By the chain rule each weight that is handed back counts with its entry of dout.",
 )
 def dx_without_dout(dout, cache):
     return _dx(np.ones_like(dout), cache)
 
 
-@mistake("conv_backward.dx", "dx: it starts from x instead of zeros", FROM_ZEROS)
+@mistake("conv_backward.dx", "It starts from x instead of zeros", FROM_ZEROS)
 def dx_starts_from_x(dout, cache):
     return _dx(dout, cache) + cache[0]
 
 
 @mistake(
     "conv_backward.dx",
-    "dx: the pixels are mixed into their own gradient",
-    "An output is linear in x: how it changes with a pixel does not depend on what the pixel holds.",
+    "The pixels are mixed into their own gradient",
+    "How an output changes with a pixel is said by the weight alone, whatever the pixel holds.",
 )
 def dx_times_x(dout, cache):
     return _dx(dout, cache) * cache[0]
@@ -358,7 +358,7 @@ def dx_times_x(dout, cache):
 
 @mistake(
     "conv_backward.dx",
-    "dx: only the first window hands its gradient back",
+    "Only the first window hands its gradient back",
     "All other pixels are still zero. Does a return stand inside a loop?",
 )
 def dx_first_window(dout, cache):
@@ -367,7 +367,7 @@ def dx_first_window(dout, cache):
 
 @mistake(
     "conv_backward.dx",
-    "dx: the derivative of the weights",
+    "The derivative of the weights",
     "dw stands where dx should be: dx, dw, db is the order.",
 )
 def dx_is_dw(dout, cache):
@@ -394,27 +394,27 @@ def _padded(x, pad, **how):
     return np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)), **how)
 
 
-@mistake("conv_backward.dw", "dw: only the last window counts", ADD_UP)
+@mistake("conv_backward.dw", "Only the last window counts", ADD_UP)
 def dw_last_window(dout, cache):
     return _dw(_last_position(dout), cache)
 
 
-@mistake("conv_backward.dw", "dw: only the first window counts", "Does a return stand in a loop?")
+@mistake("conv_backward.dw", "Only the first window counts", "Does a return stand in a loop?")
 def dw_first_window(dout, cache):
     return _dw(_first_position(dout), cache)
 
 
-@mistake("conv_backward.dw", "dw: only the last image counts", f"{EVERY_IMAGE} {ADD_UP}")
+@mistake("conv_backward.dw", "Only the last image counts", f"{EVERY_IMAGE} {ADD_UP}")
 def dw_last_image(dout, cache):
     return _dw(_one(dout, 0, -1), cache)
 
 
-@mistake("conv_backward.dw", "dw: only the first image counts", EVERY_IMAGE)
+@mistake("conv_backward.dw", "Only the first image counts", EVERY_IMAGE)
 def dw_first_image(dout, cache):
     return _dw(_one(dout, 0, 0), cache)
 
 
-@mistake("conv_backward.dw", "dw: every image is taken for the first", EVERY_IMAGE)
+@mistake("conv_backward.dw", "Every image is taken for the first", EVERY_IMAGE)
 def dw_image_repeated(dout, cache):
     x = cache[0]
     return _dw(dout, cache, x=np.repeat(x[:1], len(x), axis=0))
@@ -422,26 +422,26 @@ def dw_image_repeated(dout, cache):
 
 @mistake(
     "conv_backward.dw",
-    "dw: divided by the number of images",
+    "Divided by the number of images",
     f"{NO_MEAN} If the loss is a mean over the images, dout knows it already.",
 )
 def dw_divided_by_images(dout, cache):
     return _dw(dout, cache) / len(dout)
 
 
-@mistake("conv_backward.dw", "dw: a mean over all windows instead of a sum", NO_MEAN)
+@mistake("conv_backward.dw", "A mean over all windows instead of a sum", NO_MEAN)
 def dw_mean(dout, cache):
     return _dw(dout, cache) / dout[..., 0].size
 
 
-@mistake("conv_backward.dw", "dw: a mean over the windows of an image instead of a sum", NO_MEAN)
+@mistake("conv_backward.dw", "A mean over the windows of an image instead of a sum", NO_MEAN)
 def dw_mean_of_positions(dout, cache):
     return _dw(dout, cache) / dout[0, ..., 0].size
 
 
 @mistake(
     "conv_backward.dw",
-    "dw: turned by 180°",
+    "Turned by 180°",
     "Place (u, v) of the filter met place (u, v) of every window. Nothing is turned in dw.",
 )
 def dw_flipped(dout, cache):
@@ -450,7 +450,7 @@ def dw_flipped(dout, cache):
 
 @mistake(
     "conv_backward.dw",
-    "dw: the upstream gradient is turned by 180°",
+    "The upstream gradient is turned by 180°",
     "Output (i, j) belongs to the window that starts i steps down and j to the right.",
 )
 def dw_dout_turned(dout, cache):
@@ -459,7 +459,7 @@ def dw_dout_turned(dout, cache):
 
 @mistake(
     "conv_backward.dw",
-    "dw: rows and columns are swapped",
+    "Rows and columns are swapped",
     "The first axis of dw goes down with the rows of the window, the second goes along a row.",
 )
 def dw_transposed(dout, cache):
@@ -468,7 +468,7 @@ def dw_transposed(dout, cache):
 
 @mistake(
     "conv_backward.dw",
-    "dw: the axes stand in another order than those of w",
+    "The axes stand in another order than those of w",
     "dw has the shape of w, (FH, FW, C, K): channels in, then filters.",
 )
 def dw_channels_and_filters_swapped(dout, cache):
@@ -477,26 +477,26 @@ def dw_channels_and_filters_swapped(dout, cache):
 
 @mistake(
     "conv_backward.dw",
-    "dw: the axes stand in another order than those of w",
+    "The axes stand in another order than those of w",
     "dw has the shape of w, (FH, FW, C, K). Other libraries put the filters first.",
 )
 def dw_filters_first(dout, cache):
     return _dw(dout, cache).transpose(3, 0, 1, 2)
 
 
-@mistake("conv_backward.dw", "dw: the stride is not applied to where the window starts", IN_STEPS)
+@mistake("conv_backward.dw", "The stride is not applied to where the window starts", IN_STEPS)
 def dw_without_stride(dout, cache):
     x, w, _, _, pad = cache
     return _products(dout, _padded(x, pad), w.shape, 1)
 
 
-@mistake("conv_backward.dw", "dw: the stride spreads the window instead of moving it", NO_GAPS)
+@mistake("conv_backward.dw", "The stride spreads the window instead of moving it", NO_GAPS)
 def dw_dilated(dout, cache):
     x, w, _, stride, pad = cache
     return _products(dout, _padded(x, pad), w.shape, 1, gap=stride)
 
 
-UNPADDED = "dw: the windows are cut from x without its border of zeros"
+UNPADDED = "The windows are cut from x without its border of zeros"
 PAD_FIRST = "Forward, the windows slid over the padded image: dw has to see those same windows."
 
 
@@ -531,7 +531,7 @@ def dw_zeros_at_the_end(dout, cache):
 
 @mistake(
     "conv_backward.dw",
-    "dw: the border repeats the edge instead of zeros",
+    "The border repeats the edge instead of zeros",
     "dw has to see the windows that the forward pass saw, and there the border was zero.",
 )
 def dw_edge_padding(dout, cache):
@@ -539,14 +539,14 @@ def dw_edge_padding(dout, cache):
     return _products(dout, _padded(x, pad, mode="edge"), w.shape, stride)
 
 
-@mistake("conv_backward.dw", f"dw: {MISREAD}", LOOK_AT_ORDER)
+@mistake("conv_backward.dw", MISREAD, LOOK_AT_ORDER)
 def dw_misread(dout, cache):
     return _dw(_misread(dout), cache)
 
 
 @mistake(
     "conv_backward.dw",
-    "dw: its places are read off in the order of the windows, not of w",
+    "Its places are read off in the order of the windows, not of w",
     "The rows of the window matrix count channels, then pixels; in w it is pixels, then channels. "
     "A reshape never changes an order.",
 )
@@ -557,7 +557,7 @@ def dw_places_misread(dout, cache):
 
 @mistake(
     "conv_backward.dw",
-    "dw: its filters are read off as if they came first",
+    "Its filters are read off as if they came first",
     "A product with K rows is to be transposed before it takes the shape of w, where K comes last.",
 )
 def dw_filters_misread(dout, cache):
@@ -565,22 +565,22 @@ def dw_filters_misread(dout, cache):
     return dw.transpose(3, 0, 1, 2).reshape(dw.shape)
 
 
-@mistake("conv_backward.dw", "dw: every filter gets the same gradient", EVERY_FILTER)
+@mistake("conv_backward.dw", "Every filter gets the same gradient", EVERY_FILTER)
 def dw_first_filter(dout, cache):
     return _dw(np.repeat(dout[..., :1], dout.shape[3], axis=3), cache)
 
 
-@mistake("conv_backward.dw", "dw: every filter gets the same gradient", EVERY_FILTER)
+@mistake("conv_backward.dw", "Every filter gets the same gradient", EVERY_FILTER)
 def dw_filters_summed(dout, cache):
     return _dw(np.repeat(dout.sum(axis=3, keepdims=True), dout.shape[3], axis=3), cache)
 
 
-@mistake("conv_backward.dw", "dw: only one filter gets a gradient", EVERY_FILTER)
+@mistake("conv_backward.dw", "Only one filter gets a gradient", EVERY_FILTER)
 def dw_only_first_filter(dout, cache):
     return _dw(_one(dout, 3, 0), cache)
 
 
-SAME_CHANNELS = "dw: every channel gets the same gradient"
+SAME_CHANNELS = "Every channel gets the same gradient"
 OWN_CHANNEL_OF_X = "Channel c of the filter was multiplied by channel c of the image."
 
 
@@ -598,7 +598,7 @@ def dw_channels_summed(dout, cache):
 
 @mistake(
     "conv_backward.dw",
-    "dw: the upstream gradient is not used",
+    "The upstream gradient is not used",
     "By the chain rule each window counts with the gradient of its output.",
 )
 def dw_without_dout(dout, cache):
@@ -607,7 +607,7 @@ def dw_without_dout(dout, cache):
 
 @mistake(
     "conv_backward.dw",
-    "dw: the pixels are not used",
+    "The pixels are not used",
     "An output changes with a weight by the pixel that the two have in common.",
 )
 def dw_without_pixels(dout, cache):
@@ -616,21 +616,21 @@ def dw_without_pixels(dout, cache):
 
 @mistake(
     "conv_backward.dw",
-    "dw: weights instead of pixels",
+    "Weights instead of pixels",
     "An output changes with a weight by the *pixel* that the two have in common.",
 )
 def dw_of_weights(dout, cache):
     return cache[1] * dout.sum(axis=(0, 1, 2))
 
 
-@mistake("conv_backward.dw", "dw: it starts from w instead of zeros", FROM_ZEROS)
+@mistake("conv_backward.dw", "It starts from w instead of zeros", FROM_ZEROS)
 def dw_starts_from_w(dout, cache):
     return _dw(dout, cache) + cache[1]
 
 
 @mistake(
     "conv_backward.dw",
-    "dw: the sign is reversed",
+    "The sign is reversed",
     "A gradient points to where the loss grows. Going the other way is the optimizer's part.",
 )
 def dw_negative(dout, cache):
@@ -642,7 +642,7 @@ def dw_negative(dout, cache):
 
 @mistake(
     "conv_backward.db",
-    "db: a mean instead of a sum",
+    "A mean instead of a sum",
     "b[k] was added to every output of filter k, and collects from all of them.",
 )
 def db_mean(dout, cache):
@@ -651,19 +651,19 @@ def db_mean(dout, cache):
 
 @mistake(
     "conv_backward.db",
-    "db: divided by the number of images",
+    "Divided by the number of images",
     f"{NO_MEAN} If the loss is a mean over the images, dout knows it already.",
 )
 def db_divided_by_images(dout, cache):
     return dout.sum(axis=(0, 1, 2)) / len(dout)
 
 
-@mistake("conv_backward.db", "db: a mean over the positions instead of a sum", NO_MEAN)
+@mistake("conv_backward.db", "A mean over the positions instead of a sum", NO_MEAN)
 def db_mean_of_positions(dout, cache):
     return dout.mean(axis=(1, 2)).sum(axis=0)
 
 
-WRONG_AXES = "db: summed over the wrong axes"
+WRONG_AXES = "Summed over the wrong axes"
 ALL_BUT_LAST = (
     "db has the shape of b, (K,): one number for each filter. Which axes of (N, OH, OW, K) are to "
     "disappear?"
@@ -690,7 +690,7 @@ _register_axes()
 
 @mistake(
     "conv_backward.db",
-    "db: axes of length 1 are left over",
+    "Axes of length 1 are left over",
     "db has the shape of b, (K,). What does keepdims do?",
 )
 def db_keepdims(dout, cache):
@@ -699,7 +699,7 @@ def db_keepdims(dout, cache):
 
 @mistake(
     "conv_backward.db",
-    "db: an axis of length 1 is left over",
+    "An axis of length 1 is left over",
     "db has the shape of b, (K,), not that of a matrix with one row or one column.",
 )
 def db_row(dout, cache):
@@ -708,55 +708,55 @@ def db_row(dout, cache):
 
 @mistake(
     "conv_backward.db",
-    "db: an axis of length 1 is left over",
+    "An axis of length 1 is left over",
     "db has the shape of b, (K,), not that of a matrix with one row or one column.",
 )
 def db_column(dout, cache):
     return dout.sum(axis=(0, 1, 2))[:, None]
 
 
-@mistake("conv_backward.db", f"db: {MISREAD}", LOOK_AT_ORDER)
+@mistake("conv_backward.db", MISREAD, LOOK_AT_ORDER)
 def db_misread(dout, cache):
     return dout.reshape(dout.shape[3], -1).sum(axis=1)
 
 
-@mistake("conv_backward.db", "db: only the first image counts", EVERY_IMAGE)
+@mistake("conv_backward.db", "Only the first image counts", EVERY_IMAGE)
 def db_first_image(dout, cache):
     return dout[0].sum(axis=(0, 1))
 
 
-@mistake("conv_backward.db", "db: only the last image counts", f"{EVERY_IMAGE} {ADD_UP}")
+@mistake("conv_backward.db", "Only the last image counts", f"{EVERY_IMAGE} {ADD_UP}")
 def db_last_image(dout, cache):
     return dout[-1].sum(axis=(0, 1))
 
 
-@mistake("conv_backward.db", "db: only the last output counts", ADD_UP)
+@mistake("conv_backward.db", "Only the last output counts", ADD_UP)
 def db_last_output(dout, cache):
     return dout[-1, -1, -1]
 
 
-@mistake("conv_backward.db", "db: only the first output counts", "Does a return stand in a loop?")
+@mistake("conv_backward.db", "Only the first output counts", "Does a return stand in a loop?")
 def db_first_output(dout, cache):
     return dout[0, 0, 0]
 
 
 @mistake(
     "conv_backward.db",
-    "db: multiplied by b",
+    "Multiplied by b",
     "An output changes with its bias one to one, whatever the bias is.",
 )
 def db_times_b(dout, cache):
     return dout.sum(axis=(0, 1, 2)) * cache[2]
 
 
-@mistake("conv_backward.db", "db: it starts from b instead of zeros", FROM_ZEROS)
+@mistake("conv_backward.db", "It starts from b instead of zeros", FROM_ZEROS)
 def db_starts_from_b(dout, cache):
     return dout.sum(axis=(0, 1, 2)) + cache[2]
 
 
 @mistake(
     "conv_backward.db",
-    "db: the upstream gradient is not used",
+    "The upstream gradient is not used",
     "The number of outputs is right where every gradient is 1. In general each counts with its "
     "entry of dout.",
 )
@@ -764,7 +764,7 @@ def db_counts_outputs(dout, cache):
     return np.full(dout.shape[3], dout[..., 0].size)
 
 
-TOO_OFTEN = "db: every gradient is added more than once"
+TOO_OFTEN = "Every gradient is added more than once"
 ONCE = "b[k] was added once to each output. Does a line stand one loop too deep?"
 
 
@@ -786,13 +786,13 @@ def db_once_per_filter(dout, cache):
 
 @mistake(
     "conv_backward.db",
-    "db: every filter gets the sum of all",
+    "Every filter gets the sum of all",
     EVERY_FILTER,
 )
 def db_all_filters(dout, cache):
     return np.full(dout.shape[3], dout.sum())
 
 
-@mistake("conv_backward.db", "db: it is zero", "Is there a line that adds to db?")
+@mistake("conv_backward.db", "It is zero", "Is there a line that adds to db?")
 def db_zero(dout, cache):
     return np.zeros(dout.shape[3])

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cnnlab.check.mistakes.base import mistake
-from cnnlab.ops import avg_pool_backward, avg_pool_forward
+from cnnlab.ops import avg_pool_forward
 
 OVERLAP = (
     "Where windows overlap, a pixel belongs to several, and what each of them hands back adds up: "
@@ -152,7 +152,9 @@ def avg_enlarged(dout, cache):
 
 
 UNMOVED = "The stride is not applied to where the window starts"
-MOVED = "Output i is a number of steps, not a pixel: at stride 2 the window of output 3 starts at 6."
+MOVED = (
+    "Output i is a number of steps, not a pixel: at stride 2 the window of output 3 starts at 6."
+)
 
 
 @mistake("avg_pool_backward", UNMOVED, MOVED)
@@ -197,9 +199,7 @@ def avg_first_channel(dout, cache):
 
 
 MIXED = "Channels are mixed"
-NOT_MIXED = (
-    "Each channel is pooled by itself. The gradient of channel c goes to channel c, and to no other."
-)
+NOT_MIXED = "Each channel is pooled by itself: the gradient of channel c goes to channel c alone."
 
 
 @mistake("avg_pool_backward", MIXED, NOT_MIXED)
@@ -275,7 +275,9 @@ def avg_first_window_of_all_images(dout, cache):
 
 
 TRUNCATED = "The gradient holds whole numbers only"
-CUT_OFF = "What stands behind the decimal point is cut off: // is not /, and an array of ints is int."
+CUT_OFF = (
+    "What stands behind the decimal point is cut off: // is not /, and an array of ints is int."
+)
 
 
 @mistake("avg_pool_backward", TRUNCATED, CUT_OFF)
@@ -332,10 +334,7 @@ def max_last_window_wins(dout, cache):
 
 @mistake("max_pool_backward", "A gradient replaces the one before it", OVERLAP)
 def max_last_mask_wins(dout, cache):
-    def mask(window):
-        return _wins(window)
-
-    return _by_mask(dout, cache, mask, add=False)
+    return _by_mask(dout, cache, _wins, add=False)
 
 
 @mistake(
@@ -480,8 +479,8 @@ def max_without_offset(dout, cache):
 
 SEARCHED = "The maximum is searched for in the whole image"
 OWN_WINDOW = (
-    "A value that won one window may stand elsewhere too. Compare with the pixels of its own window "
-    "only."
+    "A value that won one window may stand elsewhere too. Compare with the pixels of its own "
+    "window only."
 )
 
 
@@ -496,8 +495,8 @@ def max_searched_everywhere(dout, cache):
 
 ACROSS = "One maximum is taken for all channels"
 EACH_CHANNEL = (
-    "Each channel is pooled by itself and has a maximum of its own. What is the shape of the window "
-    "you search?"
+    "Each channel is pooled by itself and has a maximum of its own. What is the shape of the "
+    "window you search?"
 )
 
 
@@ -556,8 +555,8 @@ def max_one_for_all_images(dout, cache):
 @mistake(
     "max_pool_backward",
     "The row and the column of the maximum are searched for separately",
-    "Where there are equal maxima, a row of one and a column of another may meet in a pixel that is "
-    "no maximum at all. Search for one place.",
+    "Where there are equal maxima, a row of one and a column of another may meet in a pixel that "
+    "is no maximum at all. Search for one place.",
 )
 def max_row_and_column(dout, cache):
     def choose(window):
