@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from cnnlab.check.questions import find
 from cnnlab.check.record import MIME
-from cnnlab.check.verdict import judge, make_record, reference_record
+from cnnlab.check.verdict import Verdict, judge, make_record, reference_record
 
 __all__ = ["check", "when_written"]
 
@@ -41,7 +41,7 @@ def check(question_id: str, answer) -> None:
     seed = int(os.environ.get(SEED_VARIABLE, "0"))
     record = make_record(question, answer, seed)
     verdict = judge(question, record, reference_record(question, seed), seed)
-    _show({MIME: record, "text/html": verdict.html(), "text/plain": str(verdict)})
+    _show(record, verdict)
 
 
 @contextmanager
@@ -60,13 +60,14 @@ def when_written(*names: str):
         print(f"This cell runs once you have written {' and '.join(names)}.")
 
 
-def _show(bundle: dict) -> None:
+def _show(record: dict, verdict: Verdict) -> None:
     try:
         from IPython import get_ipython
         from IPython.display import display
     except ImportError:
         get_ipython = None
     if get_ipython is None or get_ipython() is None:
-        print(bundle["text/plain"])
+        print(verdict)
     else:
+        bundle = {MIME: record, "text/html": verdict.html(), "text/plain": str(verdict)}
         display(bundle, raw=True)

@@ -4,18 +4,24 @@ A record is JSON and nothing else, so whoever reads it never has to run or unpic
 what a learner made.
 """
 
+import contextlib
 import copy
 import math
+import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 MIME = "application/vnd.cnnlab.check+json"
 LARGEST = 20_000  # numbers of one array that a record carries; cases are far smaller
 MOST = 100  # parts of a list, a tuple or a dict that a record carries
+HALF = 2.0**-10  # the distance of neighboring numbers in half precision, relative to them
 LONGEST = 300  # letters of an error's message
+
+
+PRINTED = {"kind": "printed", "type": "NoneType"}  # it returned None, and printed something
 
 
 class RecordError(TypeError):
@@ -36,19 +42,26 @@ class Case:
 class Difference:
     """The first way in which an outcome is not the expected one.
 
-    `text` can be shown to anyone; `detail` also gives expected values.
+    `text` can be shown to anyone; `detail` also gives expected values. `title` stands above a
+    verdict instead of "Not right yet."; `mistake` does too, where the difference tells by itself
+    what is wrong.
     """
 
     text: str
     detail: str = ""
+    title: str = ""
+    mistake: str = ""
 
 
 def run_case(function: Callable, case: Case, view: Callable = lambda value: value) -> dict:
     """Call the function on copies of the arguments and write down what came out."""
     # Together: what two arguments share, their copies share too.
     args, options = copy.deepcopy((case.args, case.options))
+    listening = _Listening(sys.stdout)
     try:
-        outcome = encode(view(function(*args, **options)))
+        with contextlib.redirect_stdout(listening):
+            value = function(*args, **options)
+        outcome = PRINTED if value is None and listening.heard else encode(view(value))
     except (Exception, SystemExit) as error:
         outcome = _encode_error(error)
     changed = [
@@ -56,6 +69,20 @@ def run_case(function: Callable, case: Case, view: Callable = lambda value: valu
     ]
     changed += [name for name, was in case.options.items() if _differ(was, options[name])]
     return {"name": case.name, "outcome": outcome, "changed": changed}
+
+
+class _Listening:
+    """Hands on what is printed, and remembers that something was."""
+
+    def __init__(self, stream):
+        self._stream, self.heard = stream, False
+
+    def write(self, text):
+        self.heard = self.heard or not text.isspace()
+        return self._stream.write(text)
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
 
 
 def _differ(before, after) -> bool:
@@ -141,10 +168,20 @@ def compare(
     if got.get("kind") == "error":
         if _first(got.get("type")) == RecordError.__name__:
             return Difference(_said(got))
+        name = _first(got.get("type"))
         line = f"\nin line {got['line']}:  {got.get('source')}" if got.get("line") else ""
-        return Difference(f"it stopped with {_first(got.get('type'))}: {_said(got)}{line}")
+        return Difference(
+            f"it stopped with {name}: {_said(got)}{line}", title=f"It stops with {name}."
+        )
+    if got.get("kind") == PRINTED["kind"]:
+        return Difference(
+            f"it printed something and returned None, expected {_wanted(expected)}",
+            mistake="It prints the result instead of returning it",
+        )
     if got.get("kind") != expected["kind"]:
-        return Difference(_unexpected_type(got, expected))
+        objects = _type(got).startswith("array of object")
+        mistake = "An array of objects where numbers are expected" if objects else ""
+        return Difference(_unexpected_type(got, expected), mistake=mistake)
     if expected["kind"] == "parts":
         return _compare_parts(got, expected, case, rtol=rtol, atol=atol)
     shape, wanted = got.get("shape"), expected["shape"]
@@ -156,13 +193,17 @@ def compare(
         )
     if expected["dtype"].startswith("int") and "int" not in str(got.get("dtype")):
         return Difference(f"it returned a {_type(got)}, expected a whole number (int)")
-    try:
-        mine = np.array([float(item) for item in got["data"]], np.float64)
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return Difference("the record does not hold numbers")
-    theirs = np.array([float(item) for item in expected["data"]], np.float64)
-    if mine.shape != theirs.shape:
+    dtype = str(got.get("dtype"))
+    if wanted and expected["dtype"].startswith("float") and not dtype.startswith("float"):
+        what = "Truth values" if dtype == "bool" else "Whole numbers"
+        return Difference(
+            f"the numbers are {dtype[:LONGEST]}, expected {expected['dtype']}",
+            mistake=f"{what} where floats are expected",
+        )
+    mine, theirs = numbers(got), numbers(expected)
+    if mine is None:
         return Difference("the record does not hold as many numbers as its shape says")
+    mine, theirs = mine.ravel(), theirs.ravel()
     close = np.isclose(mine, theirs, rtol=rtol, atol=atol, equal_nan=True)
     if close.all():
         return None
@@ -180,6 +221,33 @@ def compare(
     )
 
 
+def numbers(outcome: dict) -> np.ndarray | None:
+    """The array that an outcome holds, or None where it does not hold one."""
+    try:
+        data = np.array([float(item) for item in outcome["data"]], np.float64)
+        return data.reshape(outcome["shape"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def nearly(got: dict, expected: dict) -> bool:
+    """Whether what differs is no more than half precision explains, or is no number in both."""
+    if expected["kind"] == "parts":
+        return _names(got) == _names(expected) and all(
+            nearly(_part_of(got, name), part) for name, part in expected["parts"].items()
+        )
+    if "float" not in str(got.get("dtype")) or "float" not in str(expected.get("dtype")):
+        return got == expected
+    mine, theirs = numbers(got), numbers(expected)
+    if mine is None or mine.shape != theirs.shape:
+        return False
+    finite = np.isfinite(theirs)
+    largest = np.abs(theirs[finite]).max(initial=0)
+    with np.errstate(invalid="ignore"):
+        close = np.abs(mine - theirs) <= HALF * largest
+    return bool(np.where(finite, close, ~np.isfinite(mine)).all())
+
+
 def _compare_parts(got, expected, case, **tolerances) -> Difference | None:
     mine, theirs = got.get("parts"), expected["parts"]
     if not isinstance(mine, dict) or mine.keys() != theirs.keys():
@@ -187,7 +255,7 @@ def _compare_parts(got, expected, case, **tolerances) -> Difference | None:
     for name in theirs:
         if found := compare(_part_of(got, name), theirs[name], case, **tolerances):
             at = name if expected["type"] == "dict" else f"[{name}]"
-            return Difference(f"{at}: {found.text}", found.detail)
+            return replace(found, text=f"{at}: {found.text}")
     return None
 
 
@@ -202,6 +270,12 @@ def same(a: dict, b: dict, *, rtol: float, atol: float) -> bool:
         return False
     whole = ["int" in str(outcome.get("dtype")) for outcome in (a, b)]
     return whole[0] == whole[1] and compare(a, b, Case("", ()), rtol=rtol, atol=atol) is None
+
+
+def is_error(outcome: dict, kind: type[Exception]) -> bool:
+    """Whether an outcome is an error of this type, or of one derived from it."""
+    types = outcome.get("type")
+    return outcome.get("kind") == "error" and isinstance(types, list) and kind.__name__ in types
 
 
 def same_error(a: dict, b: dict) -> bool:
@@ -263,8 +337,7 @@ def _compare_error(got: dict, raises: type[Exception]) -> Difference | None:
         instead = {"NoneType": "None", raises.__name__: "it: an error is raised, not returned"}
         returned = instead.get(_type(got), "a value")
         return Difference(f"it should raise {raises.__name__} here, and returned {returned}")
-    types = got.get("type")
-    if not isinstance(types, list) or raises.__name__ not in types:
+    if not is_error(got, raises):
         return Difference(
             f"it should raise {raises.__name__} here, and raised {_first(got.get('type'))}: "
             f"{_said(got)}"
@@ -272,13 +345,14 @@ def _compare_error(got: dict, raises: type[Exception]) -> Difference | None:
     return None
 
 
-def _unexpected_type(got: dict, expected: dict) -> str:
+def _wanted(expected: dict) -> str:
     if expected["kind"] == "parts":
-        wanted = _holding(expected)
-    elif expected["shape"]:
-        wanted = f"an array of shape {_shape(expected['shape'])}"
-    else:
-        wanted = "one number"
+        return _holding(expected)
+    return f"an array of shape {_shape(expected['shape'])}" if expected["shape"] else "one number"
+
+
+def _unexpected_type(got: dict, expected: dict) -> str:
+    wanted = _wanted(expected)
     if got.get("kind") == "parts" == expected["kind"]:
         return f"it returned {_holding(got)}, expected {wanted}"
     if got.get("type") == "NoneType":

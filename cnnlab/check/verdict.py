@@ -1,25 +1,27 @@
-"""From a record to a verdict: right, wrong (by name where it can be told), or not attempted."""
+"""From a record to a verdict: right, wrong (by name where it can be told), not attempted, or not
+decidable.
+
+Not decidable is what says nothing about the answer, so that neither right nor wrong would be true:
+every difference is one that half precision explains (and no known mistake does), or is between two
+values that are no numbers, or the computer ran out of memory. Too slow is wrong, with how much.
+Whoever interrupts a check by Ctrl+C gets no verdict at all.
+"""
 
 import html
 import sys
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cnnlab.check.mistakes import Mistake, Undecided
+from cnnlab.check.clock import TooSlow, time_limit
+from cnnlab.check.comparison import Comparison
+from cnnlab.check.picture import Sight
 from cnnlab.check.questions import Question
-from cnnlab.check.record import (
-    Case,
-    Difference,
-    compare,
-    listed,
-    run_case,
-    same,
-    same_error,
-    split,
-)
+from cnnlab.check.record import Case, compare, listed, run_case, same, split
 
-RIGHT, WRONG, NOT_ATTEMPTED = "right", "wrong", "not attempted"
+RIGHT, WRONG = "right", "wrong"
+NOT_ATTEMPTED, NOT_DECIDABLE = "not attempted", "not decidable"
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Verdict:
     """What the course says of an answer.
 
     `text` gives nothing away that a grade report may not show; `detail` adds the expected
-    number at the worst place, for the page.
+    number at the worst place, and `sight` a picture of where it is wrong, for the page.
     """
 
     status: str
@@ -35,6 +37,7 @@ class Verdict:
     text: str = ""
     detail: str = ""
     mistake: str = ""
+    sight: Sight | None = None
 
     def __str__(self):
         return "\n".join(part for part in (self.title, self.text, self.detail) if part)
@@ -51,6 +54,7 @@ class Verdict:
             f"<div style='border-left:5px solid {color};padding:.4em .9em;margin:.3em 0;"
             f"max-width:46em'><strong style='color:{color}'>{html.escape(self.title)}</strong>"
             + "".join(parts)
+            + (self.sight.html() if self.sight else "")
             + "</div>"
         )
 
@@ -60,19 +64,60 @@ def make_record(question: Question, answer, seed: int) -> dict:
     if answer is None:
         return _record(question, NOT_ATTEMPTED, [])
     rng = np.random.default_rng(seed)
-    results = [run_case(answer, case, question.view) for case in question.cases(rng)]
-    outcomes = [result["outcome"] for result in results]
-    stub = NotImplementedError.__name__
-    if all(outcome["kind"] == "error" and outcome["type"][0] == stub for outcome in outcomes):
-        # The stub of another answer may be what stopped it: its words say which.
-        return _record(question, NOT_ATTEMPTED, []) | {"note": outcomes[0]["message"]}
-    loops = question.no_loops is not None and _loops(answer, *question.no_loops(rng))
-    return _record(question, "answered", results) | {"loops": loops}
+    cases = question.cases(rng)
+    results, further, stopped, began = [], {}, False, time.perf_counter()
+    try:
+        with time_limit(question.seconds):
+            for case in cases:
+                results.append(run_case(answer, case, question.view))
+            outcomes = [result["outcome"] for result in results]
+            stub = NotImplementedError.__name__
+            if all(one["kind"] == "error" and one["type"][0] == stub for one in outcomes):
+                # The stub of another answer may be what stopped it: its words say which.
+                return _record(question, NOT_ATTEMPTED, []) | {"note": outcomes[0]["message"]}
+            again = run_case(answer, cases[0], question.view)["outcome"]
+            if again != outcomes[0] and not same(again, outcomes[0], **question.tolerances):
+                further["again"] = again
+            if question.keeps_dtype:
+                further["float32"] = run_case(answer, _in_float32(cases), question.view)["outcome"]
+    except TooSlow:
+        stopped = True
+    took = time.perf_counter() - began
+    if stopped or took >= question.seconds:
+        began = time.perf_counter()
+        for case in cases:
+            run_case(question.reference, case)
+        ours = time.perf_counter() - began
+        # Only here: what is written down may not change from run to run.
+        slow = {"seconds": round(took, 1), "ours": float(f"{ours:.1g}")}
+        return _record(question, "answered", results) | further | {"slow": slow}
+    if question.no_loops is not None:
+        further["loops"] = _loops(answer, *question.no_loops(rng), question.seconds)
+    return _record(question, "answered", results) | further
 
 
-def _loops(answer, small: Case, large: Case) -> bool:
+def _in_float32(cases: list[Case]) -> Case:
+    """The last case that gives a result, its arrays in single precision."""
+
+    def convert(value):
+        if isinstance(value, dict):
+            return {key: convert(item) for key, item in value.items()}
+        if isinstance(value, tuple | list):
+            return type(value)(map(convert, value))
+        floats = isinstance(value, np.ndarray) and value.dtype == np.float64
+        return value.astype(np.float32) if floats else value
+
+    case = next(case for case in reversed(cases) if case.raises is None)
+    return replace(case, args=convert(case.args), options=convert(case.options))
+
+
+def _loops(answer, small: Case, large: Case, seconds: float) -> bool:
     """Whether more positions mean more lines of Python: counted, not timed."""
-    return _lines_run(answer, large) > 2 * _lines_run(answer, small)
+    try:
+        with time_limit(seconds):
+            return _lines_run(answer, large) > 2 * _lines_run(answer, small)
+    except TooSlow:
+        return True
 
 
 def _lines_run(answer, case: Case) -> int:
@@ -95,7 +140,11 @@ def reference_record(question: Question, seed: int) -> dict:
     """The record of the right function."""
     cases = question.cases(np.random.default_rng(seed))
     results = [run_case(question.reference, case, question.named) for case in cases]
-    return _record(question, "answered", results)
+    further = {}
+    if question.keeps_dtype:
+        case = _in_float32(cases)
+        further["float32"] = run_case(question.reference, case, question.named)["outcome"]
+    return _record(question, "answered", results) | further
 
 
 def _record(question, status, results):
@@ -111,66 +160,40 @@ def judge(question: Question, got: dict, expected: dict, seed: int) -> Verdict:
         return Verdict(NOT_ATTEMPTED, "Not attempted yet.", str(got.get("note", ""))[:200])
     cases = question.cases(np.random.default_rng(seed))
     results = got.get("cases")
+    slow = _too_slow(got, len(cases))
+    if isinstance(results, list) and slow:
+        cases = cases[: len(results)]  # it did not come to the others
     if not isinstance(results, list) or len(results) != len(cases):
         return Verdict(WRONG, "Not right yet.", "The record of this check is not complete.")
-    parts = question.parts
-    outcomes = [split(_part(result, "outcome", {}), parts) for result in results]
-    rights = [split(result["outcome"], parts) for result in expected["cases"]]
-    differences = [
-        {part: compare(mine[part], right[part], case, **question.tolerances) for part in parts}
-        for mine, right, case in zip(outcomes, rights, cases, strict=True)
-    ]
-    wrong = [part for part in parts if any(found[part] for found in differences)]
-    if not wrong:
-        return _changed(results, cases) or _right_unless_loops(got, cases)
-    named = _recognize(question, outcomes, differences, rights, cases)
-    right = [part for part in parts if part not in wrong]
-    # A call that stops gives no part at all: it says nothing about any one of them.
-    pairs = list(zip(outcomes, differences, strict=True))
-    own = [p for p in wrong if any(d[p] and o[p].get("kind") != "error" for o, d in pairs)]
-    wrong = own or [part for part in wrong if part in named][:1] or wrong[:1]
-    shown = wrong[0]
-    where, detail = _first_difference(shown, [found[shown] for found in differences], cases)
-    mistake = named.get(shown)
-    alone = (
-        mistake is not None
-        and not mistake.part
-        and all(named.get(part) is mistake for part in wrong)
-    )
-    where += _others([] if alone else wrong[1:], right, named)
-    if mistake is not None:
-        title = f"{mistake.name}." if alone else f"{shown}: {mistake.name}."
-        return Verdict(WRONG, title, f"{mistake.look}\n{where}", detail, mistake.name)
-    if changed := _changed(results, cases):
-        return Verdict(WRONG, changed.title, f"{changed.text}\n{where}", detail, changed.mistake)
-    return Verdict(WRONG, "Not right yet.", where, detail)
-
-
-def _first_difference(part: str, found: list[Difference | None], cases) -> tuple[str, str]:
-    """Where a part is wrong first and how, and the same with the expected number."""
-    first, difference = next((n, one) for n, one in enumerate(found) if one)
-    text = f"{part}: {difference.text}" if part else difference.text
-    where = f"First seen in case {first + 1} of {len(cases)} ({cases[first].name}): {text}."
-    if passed := sum(one is None for one in found):
-        where += f" {passed} of {len(cases)} cases {'is' if passed == 1 else 'are'} right."
-    detail = difference.detail
-    return where, detail and detail[0].upper() + detail[1:] + "."
-
-
-def _others(wrong, right, named) -> str:
-    """A line on each part besides the one that is shown."""
-    lines = [
-        f"\n{part}: {named[part].name}." if part in named else f"\n{part} is not right either."
-        for part in wrong
-    ]
-    if right:
-        lines.append(f"\n{listed(right)} {'is' if len(right) == 1 else 'are'} right.")
-    return "".join(lines)
+    raw = [_part(result, "outcome", {}) for result in results]
+    rights = [result["outcome"] for result in expected["cases"][: len(cases)]]
+    comparison = Comparison.of(question, cases, raw, rights)
+    changed = _changed(results, cases)
+    if not comparison.wrong:
+        return changed or slow or _right_unless(question, got, expected, len(cases))
+    verdict = _wrong(comparison, changed or _unlike_before(got, cases))
+    return replace(verdict, text=f"{verdict.text}\n{slow.title} {slow.text}") if slow else verdict
 
 
 def _part(value, key, default):
     part = value.get(key, default) if isinstance(value, dict) else default
     return part if isinstance(part, type(default)) else default
+
+
+def _too_slow(got, count) -> Verdict | None:
+    slow = _part(got, "slow", {})
+    if not slow:
+        return None
+    seconds, ours = (_part(slow, key, 0.0) for key in ("seconds", "ours"))
+    done = len(_part(got, "cases", []))
+    where = f"in case {done + 1} of {count}" if done < count else "for all cases"
+    return Verdict(
+        WRONG,
+        "It is too slow.",
+        f"It took more than {seconds:g} seconds {where}; our answer takes {ours:g} for all "
+        f"{count}. A loop without end, or one that does far more than it has to?",
+        mistake="It is too slow",
+    )
 
 
 def _changed(results, cases) -> Verdict | None:
@@ -186,7 +209,31 @@ def _changed(results, cases) -> Verdict | None:
     return None
 
 
-def _right_unless_loops(got, cases) -> Verdict:
+def _unlike_before(got, cases) -> Verdict | None:
+    if "again" not in got:
+        return None
+    return Verdict(
+        WRONG,
+        "The result depends on earlier calls.",
+        f"The first call ({cases[0].name}) was made once more at the end, and gave something else. "
+        "Does the function change a variable outside of it, or a default argument? Or does it draw "
+        "numbers from a generator that it was not given?",
+        mistake="The result depends on earlier calls",
+    )
+
+
+def _right_unless(question, got, expected, count) -> Verdict:
+    """Right, or what is wrong although all results are right."""
+    if depends := _unlike_before(got, question.cases(np.random.default_rng(0))):
+        return depends
+    if question.keeps_dtype and (other := _other_dtype(question, got, expected)):
+        return Verdict(
+            WRONG,
+            "The type of the numbers is not kept.",
+            f"Where the arrays hold float32, {other}. An array that is made inside holds "
+            "float64, unless it is told otherwise: np.zeros(shape, x.dtype).",
+            mistake="The type of the numbers is not kept",
+        )
     if got.get("loops"):
         return Verdict(
             WRONG,
@@ -195,45 +242,68 @@ def _right_unless_loops(got, cases) -> Verdict:
             "matrix product is to do all positions at once.",
             mistake="It still loops over the positions",
         )
-    return Verdict(RIGHT, "Right.", f"All {len(cases)} cases agree.")
+    return Verdict(RIGHT, "Right.", f"All {count} cases agree.")
 
 
-def _recognize(question, outcomes, differences, rights, cases) -> dict[str, Mistake]:
-    """For each wrong part the known mistake that explains it, if there is one.
-
-    A wrong version of the whole that explains all parts together comes before others.
-    """
-    parts, found = question.parts, {}
-    for wrong in question.mistakes:
-        explained = set([wrong.part] if wrong.part else parts)
-        view = (lambda value: value) if wrong.part else question.named
-        for mine, difference, right, case in zip(outcomes, differences, rights, cases, strict=True):
-            theirs = split(run_case(wrong.function, case, view)["outcome"], tuple(explained))
-            explained = {
-                part
-                for part in explained
-                if _explains(
-                    mine[part],
-                    difference[part],
-                    theirs[part],
-                    right[part],
-                    case,
-                    question.tolerances,
-                )
-            }
-            if not explained:
-                break
-        named = {part for part in explained if any(one[part] for one in differences)}
-        if len(explained) == len(parts):
-            return dict.fromkeys(named, wrong)
-        for part in named:
-            found.setdefault(part, wrong)
-    return found
+def _other_dtype(question, got, expected) -> str:
+    mine, right = (split(_part(r, "float32", {}), question.parts) for r in (got, expected))
+    for part, outcome in right.items():
+        name = part or "the result"
+        if found := compare(mine[part], outcome, Case("", ()), **question.tolerances):
+            return f"{name} is not right: {found.text}"
+        if outcome["kind"] == "array" and mine[part].get("dtype") != outcome["dtype"]:
+            return f"{name} holds {str(mine[part].get('dtype'))[:20]}, not {outcome['dtype']}"
+    return ""
 
 
-def _explains(mine, difference, wrong, right, case, tolerances) -> bool:
-    if wrong["kind"] == "error" and wrong["type"][0] == Undecided.__name__:
-        return difference is not None
-    if compare(wrong, right, case, **tolerances) is None:
-        return difference is None
-    return same(mine, wrong, **tolerances) or same_error(mine, wrong)
+def _wrong(comparison: Comparison, other: Verdict | None) -> Verdict:
+    """The verdict where results differ; `other` is what is wrong with the function besides."""
+    named = comparison.recognize()
+    everywhere = comparison.wrong
+    wrong = (
+        comparison.wrong_by_itself
+        or [part for part in everywhere if part in named][:1]
+        or everywhere[:1]
+    )
+    shown = wrong[0]
+    _, difference = comparison.first(shown)
+    mistake = named.get(shown)
+    alone = (
+        mistake is not None
+        and not mistake.part
+        and all(named.get(part) is mistake for part in wrong)
+    )
+    where = comparison.where(shown)
+    where += _others(
+        [] if alone else wrong[1:],
+        [part for part in comparison.question.parts if part not in everywhere],
+        named,
+    )
+    detail = difference.detail and difference.detail[0].upper() + difference.detail[1:] + "."
+    sight = comparison.sight(shown)
+    if mistake is not None:
+        title = f"{mistake.name}." if alone else f"{shown}: {mistake.name}."
+        text = f"{mistake.look}\n{where}"
+        return Verdict(WRONG, title, text, detail, mistake.name, sight)
+    if other is not None:
+        text = f"{other.text}\n{where}"
+        return Verdict(WRONG, other.title, text, detail, other.mistake, sight)
+    if why := comparison.undecidable():
+        return Verdict(NOT_DECIDABLE, "This cannot be decided here.", f"{why}\n{where}", detail)
+    if not difference.mistake and (identity := comparison.broken()):
+        text = f"{identity.look}\n{where}"
+        return Verdict(WRONG, f"{identity.name}.", text, detail, identity.name, sight)
+    found = difference.mistake
+    title = difference.title or (f"{found}." if found else "Not right yet.")
+    return Verdict(WRONG, title, where, detail, found, sight)
+
+
+def _others(wrong, right, named) -> str:
+    """A line on each part besides the one that is shown."""
+    lines = [
+        f"\n{part}: {named[part].name}." if part in named else f"\n{part} is not right either."
+        for part in wrong
+    ]
+    if right:
+        lines.append(f"\n{listed(right)} {'is' if len(right) == 1 else 'are'} right.")
+    return "".join(lines)

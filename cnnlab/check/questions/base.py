@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnnlab.check.identities import Identity
 from cnnlab.check.mistakes import MISTAKES, Mistake
 from cnnlab.check.record import Case, RecordError, listed
 
@@ -18,7 +19,9 @@ class Question:
     `returns` names what a learner's function returns where that is more than one thing, such as
     ("dx", "dw", "db") or ("out", "cache"); each is compared on its own, but for the cache, which
     is private. `reference` and the known mistakes return just what is compared. The tolerances
-    leave room for float32 and for another order of summation. `no_loops` gives a small and a large
+    leave room for float32 and for another order of summation. `seconds` is what all calls together
+    may take. Where it `keeps_dtype`, the last case is tried in float32 too, and the result has to
+    be float32. `identities` are what every right result keeps. `no_loops` gives a small and a large
     case; code without loops over positions runs the same lines for both.
     """
 
@@ -29,6 +32,9 @@ class Question:
     returns: tuple[str, ...] = ()
     rtol: float = 1e-4
     atol: float = 1e-5
+    seconds: float = 10.0
+    keeps_dtype: bool = False
+    identities: tuple[Identity, ...] = ()
     no_loops: Callable[[np.random.Generator], tuple[Case, Case]] | None = None
 
     @property

@@ -1,0 +1,155 @@
+"""A learner's results beside the right ones: where they differ, and what explains it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnlab.check.mistakes import Mistake, Undecided
+from cnnlab.check.picture import Sight, sight
+from cnnlab.check.questions import Question
+from cnnlab.check.record import (
+    Case,
+    Difference,
+    compare,
+    is_error,
+    nearly,
+    numbers,
+    run_case,
+    same,
+    same_error,
+    split,
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a learner's function gave in each case, part by part, beside what is right."""
+
+    question: Question
+    cases: list[Case]
+    outcomes: list[dict[str, dict]]
+    rights: list[dict[str, dict]]
+    differences: list[dict[str, Difference | None]]
+    whole: list[bool]  # whether the call gave no part at all, and so says nothing of any one
+
+    @classmethod
+    def of(cls, question, cases, raw, rights):
+        parts = question.parts
+        outcomes = [split(outcome, parts) for outcome in raw]
+        rights = [split(outcome, parts) for outcome in rights]
+        differences = [
+            {part: compare(mine[part], right[part], case, **question.tolerances) for part in parts}
+            for mine, right, case in zip(outcomes, rights, cases, strict=True)
+        ]
+        whole = [len(parts) > 1 and outcome.get("kind") != "parts" for outcome in raw]
+        return cls(question, cases, outcomes, rights, differences, whole)
+
+    @property
+    def wrong(self) -> list[str]:
+        """The parts that differ in some case."""
+        return [p for p in self.question.parts if any(found[p] for found in self.differences)]
+
+    @property
+    def wrong_by_itself(self) -> list[str]:
+        """The parts that differ in a case that gave parts."""
+        pairs = list(zip(self.differences, self.whole, strict=True))
+        return [p for p in self.wrong if any(found[p] and not whole for found, whole in pairs)]
+
+    def first(self, part: str) -> tuple[int, Difference]:
+        """The first case in which a part differs, and how."""
+        return next((n, found[part]) for n, found in enumerate(self.differences) if found[part])
+
+    def where(self, part: str) -> str:
+        """A sentence on that, and how many cases are right."""
+        first, difference = self.first(part)
+        text = difference.text if self.whole[first] or not part else f"{part}: {difference.text}"
+        count, name = len(self.cases), self.cases[first].name
+        where = f"First seen in case {first + 1} of {count} ({name}): {text}."
+        if passed := sum(found[part] is None for found in self.differences):
+            where += f" {passed} of {count} cases {'is' if passed == 1 else 'are'} right."
+        return where
+
+    def sight(self, part: str) -> Sight | None:
+        """The picture of the first case in which a part is wrong in value, if it is an image."""
+        first, _ = self.first(part)
+        right, mine = self.rights[first][part], self.outcomes[first][part]
+        expected, got = (numbers(o) if o.get("kind") == "array" else None for o in (right, mine))
+        if expected is None or got is None or got.shape != expected.shape:
+            return None
+        close = np.isclose(got, expected, **self.question.tolerances, equal_nan=True)
+        return sight(part, expected, got, close)
+
+    def recognize(self) -> dict[str, Mistake]:
+        """For each wrong part the known mistake that explains it, if there is one.
+
+        A wrong version of the whole that explains all parts together comes before others.
+        """
+        question, parts = self.question, self.question.parts
+        known: dict[str, Mistake] = {}
+        for wrong in question.mistakes:
+            explained = {wrong.part} if wrong.part else set(parts)
+            view = (lambda value: value) if wrong.part else question.named
+            for number, case in enumerate(self.cases):
+                theirs = split(run_case(wrong.function, case, view)["outcome"], tuple(explained))
+                explained = {p for p in explained if self._explains(number, p, theirs[p])}
+                if not explained:
+                    break
+            named = explained & set(self.wrong)
+            if len(explained) == len(parts):
+                return dict.fromkeys(named, wrong)
+            for part in named:
+                known.setdefault(part, wrong)
+        return known
+
+    def _explains(self, number: int, part: str, wrong: dict) -> bool:
+        """Whether a wrong version that gives this in a case explains what the learner's gives."""
+        case, tolerances = self.cases[number], self.question.tolerances
+        mine, right = self.outcomes[number][part], self.rights[number][part]
+        differs = self.differences[number][part] is not None
+        if is_error(wrong, Undecided):
+            return differs
+        if compare(wrong, right, case, **tolerances) is None:
+            return not differs
+        return same(mine, wrong, **tolerances) or same_error(mine, wrong)
+
+    def undecidable(self) -> str:
+        """Why the differences say nothing about the answer; empty where they do."""
+        found = [
+            (mine[part], right[part])
+            for mine, right, differs in zip(
+                self.outcomes, self.rights, self.differences, strict=True
+            )
+            for part in self.question.parts
+            if differs[part]
+        ]
+        if all(is_error(mine, MemoryError) for mine, _ in found):
+            return "The computer ran out of memory, which need not be the fault of the answer."
+        if all(right["kind"] != "error" and nearly(mine, right) for mine, right in found):
+            return (
+                "The numbers differ, but by no more than rounding in half precision does, or where "
+                "there is no right number. Is something computed in float16, or with another small "
+                "constant?"
+            )
+        return ""
+
+    def broken(self):
+        """The first identity that the right result keeps and this one breaks, or None."""
+        for identity in self.question.identities:
+            for case, mine, right in zip(self.cases, self.outcomes, self.rights, strict=True):
+                if (
+                    self._holds(identity, case, right)
+                    and self._holds(identity, case, mine) is False
+                ):
+                    return identity
+        return None
+
+    def _holds(self, identity, case, outcome) -> bool | None:
+        results = [numbers(part) for part in outcome.values()]
+        if any(result is None for result in results):
+            return None
+        try:
+            with np.errstate(all="ignore"):
+                result = results[0] if len(results) == 1 else tuple(results)
+                return bool(identity.holds(*case.args, result, **case.options))
+        except Exception:  # of a result of another shape nothing can be said
+            return None
