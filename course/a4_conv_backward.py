@@ -10,7 +10,7 @@
 # |---|---|---|---|---|
 # | 1 | average pooling | 15 | 15 | ●○○ |
 # | 2 | max pooling | 25 | 25 | ●●○ |
-# | 3 | convolution: the filters and the biases | 25 | 25 | ●●○ |
+# | 3 | convolution: the filters and the biases | 25 | 30 | ●●○ |
 # | 4 | convolution: all three gradients | 35 | 35 | ●●● |
 # | + | without a loop over positions, if you like | | 40 | ●●● |
 #
@@ -284,7 +284,7 @@ for name, x in {"ties": ties, "random numbers": rng.normal(size=(2, 5, 7, 3))}.i
 #
 # There are two ways to do the bookkeeping. One asks each *pixel*: who saw you? The other asks each
 # *output*: what do you hand back? Output $i$ hands $\text{dout}_i \cdot w$ to its window. Here is a
-# row for each output; what lands in a column adds up.
+# row for each output; what lands in a column adds up, in the frame.
 
 # %%
 x = np.array([1.0, 2, 0, 3, 1, 2])
@@ -295,12 +295,13 @@ for i in range(4):
     shares[i, i : i + 3] = dout[i] * w
 dx = np.nansum(shares, axis=0)
 
-axes = viz.row(2, height=2.0, ratios=[6, 6])
-viz.numbers(shares, axes[0], title="each output hands back dout · w")
-viz.numbers(dx, axes[1], title="dx: the sum of each column")
-viz.show(axes, alt="Four rows of three shares, each a step to the right; their sums 2 1 −5 4 5 −3.")
+table = viz.numbers(np.vstack([shares, dx]), title="what each output hands back, and the sums")
+viz.outline(table, 4, 0, 1, 6)
+viz.show(
+    table, alt="Four rows of three shares, each a step to the right; their sums 2 1 −5 4 5 −3."
+)
 
-# %% [markdown] tags=["T04", "T19"]
+# %% [markdown] tags=["T19"]
 # Look at the indices in $\text{dx}_2$ again: as the one of `dout` goes up, that of $w$ goes *down*.
 #
 # $$\text{dx}_p = \sum_i \text{dout}_i\; w_{p-i}$$
@@ -321,7 +322,7 @@ viz.show(axes, alt="Four rows of three shares, each a step to the right; their s
 print("dx", dx, np.array_equal(dx, np.convolve(dout, w)))
 print("dw", np.correlate(x, dout, "valid"))
 
-# %% [markdown] tags=["T09", "T19"]
+# %% [markdown] tags=["T19"]
 # ### A stride puts zeros between
 #
 # At stride 2 the window starts at 0, 2, 4: on seven numbers there are three outputs. **Predict:**
@@ -341,7 +342,7 @@ print(np.convolve(spread, w))
 # %% [markdown] tags=["T13", "T19"]
 # ## Question 3: the filters and the biases
 #
-# **25 points · 25 minutes · difficulty ●●○**
+# **25 points · 30 minutes · difficulty ●●○**
 #
 # In two dimensions, with images, channels and filters, the forward pass was
 #
@@ -384,13 +385,13 @@ viz.show(
 # %% [markdown] tags=["T19"]
 # <details><summary>On paper</summary>
 #
-# $\text{dw} = 10 \cdot \begin{bmatrix}1&2\\3&1\end{bmatrix} +
+# $$\text{dw} = 10 \cdot \begin{bmatrix}1&2\\3&1\end{bmatrix} +
 # 1 \cdot \begin{bmatrix}2&0\\1&3\end{bmatrix} =
-# \begin{bmatrix}12&20\\31&13\end{bmatrix}$ and $\text{db} = 11$.
+# \begin{bmatrix}12&20\\31&13\end{bmatrix} \qquad \text{db} = 10 + 1 = 11$$
 # </details>
 
 
-# %% question="a4.conv_backward_params" points=25 minutes=25 difficulty=2
+# %% question="a4.conv_backward_params" points=25 minutes=30 difficulty=2
 def conv_backward_params(dout, cache):
     """Gradients of the filters and the biases of a convolution.
 
@@ -459,7 +460,8 @@ check("a4.conv_backward_params", conv_backward_params)
 # forward function that returns `out` and a cache, a backward function that takes them, and a point
 # to check at. It moves each number of each argument up and down and compares. Here `x` stays as it
 # is, and `w` and `b` are moved. Note the sizes: no two are alike, stride and padding are on, so
-# that nothing can be confused without being seen.
+# that nothing can be confused without being seen. (`print(report)` also says where a gradient
+# is wrong, and by how much.)
 
 # %%
 images = rng.normal(size=(2, 9, 8, 5))
@@ -472,11 +474,11 @@ def forward(x, w, b):
 
 
 with when_written("conv_backward_params"):
-    print(
-        check_gradients(
-            lambda w, b: forward(images, w, b), conv_backward_params, filters, biases, rng=rng
-        )
+    report = check_gradients(
+        lambda w, b: forward(images, w, b), conv_backward_params, filters, biases, rng=rng
     )
+    for finding in report.findings:
+        print(finding.name, finding.verdict)
 
 # %% [markdown] tags=["T13", "T19"]
 # ## Question 4: all three gradients
@@ -500,7 +502,9 @@ with when_written("conv_backward_params"):
 # <details><summary>On paper</summary>
 #
 # It met $w_{01} = 0$ in the first window and $w_{00} = 1$ in the second:
-# $10 \cdot 0 + 1 \cdot 1 = 1$. In full: $\begin{bmatrix}10&1&0\\20&-8&-1\end{bmatrix}$.
+# $10 \cdot 0 + 1 \cdot 1 = 1$. In full:
+#
+# $$\text{dx} = \begin{bmatrix}10&1&0\\20&-8&-1\end{bmatrix}$$
 # </details>
 #
 # Return `dx`, `dw` and `db`, in this order. The last two are those of question 3, so take your
@@ -537,7 +541,9 @@ def conv_backward(dout, cache):
 # %%
 with when_written("conv_backward"):
     print(conv_backward(small_dout, small_cache)[0][0, :, :, 0])
-    print(check_gradients(forward, conv_backward, images, filters, biases, rng=rng))
+    report = check_gradients(forward, conv_backward, images, filters, biases, rng=rng)
+    for finding in report.findings:
+        print(finding.name, finding.verdict)
 
 # %% check="a4.conv_backward"
 from cnnlab.check import check

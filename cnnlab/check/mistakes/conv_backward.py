@@ -46,6 +46,20 @@ def _misread(dout):
     return flat.reshape(dout.shape)
 
 
+ANOTHER_PLACE = "Another gradient stands in its place"
+ORDER = "dx, dw, db is the order in which they are returned, as far as they are asked for."
+SWAPPED = "Row and column of dout are swapped"
+ROWS_FIRST = "dout is (N, OH, OW, K): the row i of the output comes before the column j."
+
+
+def _swapped(dout):
+    """dout as it is read with i and j swapped: an error where it is no square."""
+    read = np.zeros(dout.shape)
+    for n, i, j, k in np.ndindex(dout.shape):
+        read[n, i, j, k] = dout[n, j, i, k]
+    return read
+
+
 # dx
 
 
@@ -103,6 +117,33 @@ def dx_flipped(dout, cache):
     return _dx(dout, cache, w=cache[1][::-1, ::-1])
 
 
+TURNED_TOO_LITTLE = "The filter is turned along one axis only"
+BOTH_AXES = (
+    "Where dx is written as a convolution over dout, the filter is turned by 180°: along its rows "
+    "and along its columns."
+)
+
+
+@mistake("conv_backward.dx", TURNED_TOO_LITTLE, BOTH_AXES)
+def dx_rows_flipped(dout, cache):
+    return _dx(dout, cache, w=cache[1][::-1])
+
+
+@mistake("conv_backward.dx", TURNED_TOO_LITTLE, BOTH_AXES)
+def dx_columns_flipped(dout, cache):
+    return _dx(dout, cache, w=cache[1][:, ::-1])
+
+
+@mistake(
+    "conv_backward.dx",
+    "Channels and filters are turned around too",
+    "Only the rows and the columns of a filter are turned, by [::-1, ::-1] or np.flip with these "
+    "two axes.",
+)
+def dx_channels_flipped(dout, cache):
+    return _dx(dout, cache, w=cache[1][:, :, ::-1, ::-1])
+
+
 @mistake(
     "conv_backward.dx",
     "The filter is transposed",
@@ -149,14 +190,29 @@ def dx_not_spread(dout, cache):
     return full[:, pad : full.shape[1] - pad, pad : full.shape[2] - pad]
 
 
-@mistake(
-    "conv_backward.dx",
-    "The border is cut off with -pad, and at pad 0 nothing is left",
-    "A slice that ends at -0 ends at 0: it is empty. Count where the image ends from its start.",
+EMPTY = "The border is cut off with -pad, and at pad 0 nothing is left"
+FROM_START = (
+    "A slice that ends at -0 ends at 0: it is empty. Count where the image ends from its start."
 )
+
+
+@mistake("conv_backward.dx", EMPTY, FROM_START)
 def dx_empty(dout, cache):
     pad = cache[4]
     return _dpadded(dout, cache)[:, pad:-pad, pad:-pad]
+
+
+@mistake("conv_backward.dx", EMPTY, f"{FROM_START} Mend this first; there is something else, too.")
+def dx_empty_without_stride(dout, cache):
+    pad = cache[4]
+    return _dpadded(dout, cache, steps=(1, 1))[:, pad:-pad, pad:-pad]
+
+
+@mistake("conv_backward.dx", EMPTY, f"{FROM_START} Mend this first; there is something else, too.")
+def dx_empty_and_wrong(dout, cache):
+    if cache[4] == 0:
+        return cache[0][:, :0, :0]
+    raise Undecided
 
 
 WRONG_CROP = "The border is cut off at the wrong place"
@@ -324,6 +380,11 @@ def dx_dout_turned(dout, cache):
     return _dx(dout[:, ::-1, ::-1], cache)
 
 
+@mistake("conv_backward.dx", SWAPPED, ROWS_FIRST)
+def dx_dout_swapped(dout, cache):
+    return _dx(_swapped(dout), cache)
+
+
 @mistake(
     "conv_backward.dx",
     "The weights are not used",
@@ -365,13 +426,23 @@ def dx_first_window(dout, cache):
     return _dx(_first_position(dout), cache)
 
 
-@mistake(
-    "conv_backward.dx",
-    "The derivative of the weights",
-    "dw stands where dx should be: dx, dw, db is the order.",
-)
+@mistake("conv_backward.dx", ANOTHER_PLACE, ORDER)
 def dx_is_dw(dout, cache):
     return _right(dout, cache)[1]
+
+
+@mistake("conv_backward.dx", ANOTHER_PLACE, ORDER)
+def dx_is_db(dout, cache):
+    return _right(dout, cache)[2]
+
+
+@mistake(
+    "conv_backward.dx",
+    "The gradient has the shape of the output",
+    "dx says for each pixel of x how the loss changes with it, so it has the shape of x.",
+)
+def dx_is_dout(dout, cache):
+    return dout
 
 
 # dw
@@ -637,7 +708,37 @@ def dw_negative(dout, cache):
     return -_dw(dout, cache)
 
 
+@mistake("conv_backward.dw", SWAPPED, ROWS_FIRST)
+def dw_dout_swapped(dout, cache):
+    return _dw(_swapped(dout), cache)
+
+
+@mistake("conv_backward.dw", "Every image gets the upstream gradient of the first", EVERY_IMAGE)
+def dw_dout_repeated(dout, cache):
+    return _dw(np.repeat(dout[:1], len(dout), axis=0), cache)
+
+
+@mistake("conv_backward.dw", ANOTHER_PLACE, ORDER)
+def dw_is_dx(dout, cache):
+    return _right(dout, cache)[0]
+
+
+@mistake("conv_backward.dw", ANOTHER_PLACE, ORDER)
+def dw_is_db(dout, cache):
+    return _right(dout, cache)[2]
+
+
 # db
+
+
+@mistake("conv_backward.db", ANOTHER_PLACE, ORDER)
+def db_is_dw(dout, cache):
+    return _right(dout, cache)[1]
+
+
+@mistake("conv_backward.db", ANOTHER_PLACE, ORDER)
+def db_is_dx(dout, cache):
+    return _right(dout, cache)[0]
 
 
 @mistake(

@@ -75,6 +75,11 @@ def avg_divided_by_width(dout, cache):
     return _shared(dout / cache[1][1], cache)
 
 
+@mistake("avg_pool_backward", WRONG_COUNT, f"{PLACES} Here height and width are added.")
+def avg_divided_by_height_plus_width(dout, cache):
+    return _shared(dout / sum(cache[1]), cache)
+
+
 @mistake("avg_pool_backward", WRONG_COUNT, f"{PLACES} Here it is the square of its height.")
 def avg_divided_by_height_squared(dout, cache):
     return _shared(dout / cache[1][0] ** 2, cache)
@@ -178,6 +183,23 @@ NOT_TURNED = "Right on square windows only. kernel_size is (FH, FW): rows first,
 @mistake("avg_pool_backward", TURNED, NOT_TURNED)
 def avg_window_turned(dout, cache):
     return _mean(dout, cache, kernel_size=cache[1][::-1])
+
+
+SWAPPED = "Row and column of dout are swapped"
+DOUT_ROWS_FIRST = "dout is (N, OH, OW, C): the row i of the output comes before the column j."
+
+
+def _swapped(dout):
+    """dout as it is read with i and j swapped: an error where it is no square."""
+    read = np.zeros(dout.shape)
+    for n, i, j, c in np.ndindex(dout.shape):
+        read[n, i, j, c] = dout[n, j, i, c]
+    return read
+
+
+@mistake("avg_pool_backward", SWAPPED, DOUT_ROWS_FIRST)
+def avg_dout_swapped(dout, cache):
+    return _mean(_swapped(dout), cache)
 
 
 FIRST_IMAGE = "Only the first image gets a gradient"
@@ -619,6 +641,11 @@ def max_stride_down_only(dout, cache):
 @mistake("max_pool_backward", TURNED, NOT_TURNED)
 def max_window_turned(dout, cache):
     return _route(dout, cache, _first_largest, kernel_size=cache[1][::-1])
+
+
+@mistake("max_pool_backward", SWAPPED, DOUT_ROWS_FIRST)
+def max_dout_swapped(dout, cache):
+    return _max_pool(_swapped(dout), cache)
 
 
 @mistake("max_pool_backward", FIRST_IMAGE, EVERY_IMAGE)

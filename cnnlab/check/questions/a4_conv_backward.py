@@ -3,6 +3,7 @@
 import numpy as np
 
 from cnnlab import ops
+from cnnlab.check.identities import same_product, same_sum
 from cnnlab.check.questions.base import Question, eighths
 from cnnlab.check.record import Case
 from cnnlab.shapes import output_size
@@ -88,15 +89,56 @@ def _conv_backward_params(dout, cache):
     return _conv_backward(dout, cache)[1:]
 
 
+def _out_times_dout(dout, cache):
+    """⟨out, dout⟩ without the bias: linear in x, and linear in w."""
+    x, w, b, stride, pad = cache
+    out, _ = ops.conv_forward(x, w, np.zeros_like(b), stride=stride, pad=pad)
+    return np.vdot(out, dout)
+
+
+def _products(variable, place, part):
+    return same_product(
+        f"{variable} · d{variable} is not what it has to be",
+        lambda dout, cache: cache[place],
+        _out_times_dout,
+        "Without the bias, an output is a sum of weights times pixels. So "
+        f"{variable} · d{variable}, added up, has to be the same as out · dout, added up.",
+        part=part,
+    )
+
+
 QUESTIONS = (
-    Question("a4.avg_pool_backward", _avg_pool_backward, _pool_cases, "avg_pool_backward"),
-    Question("a4.max_pool_backward", _max_pool_backward, _pool_cases, "max_pool_backward"),
+    Question(
+        "a4.avg_pool_backward",
+        _avg_pool_backward,
+        _pool_cases,
+        "avg_pool_backward",
+        identities=(
+            same_sum(
+                "A window hands back no more and no less than it was given: the shares of its "
+                "pixels add up to its entry of dout."
+            ),
+        ),
+    ),
+    Question(
+        "a4.max_pool_backward",
+        _max_pool_backward,
+        _pool_cases,
+        "max_pool_backward",
+        identities=(
+            same_sum(
+                "Each window hands its gradient to one pixel, so nothing gets lost and nothing is "
+                "paid twice."
+            ),
+        ),
+    ),
     Question(
         "a4.conv_backward_params",
         _conv_backward_params,
         _conv_cases,
         "conv_backward",
         returns=("dw", "db"),
+        identities=(_products("w", 1, part=0),),
     ),
     Question(
         "a4.conv_backward",
@@ -104,6 +146,7 @@ QUESTIONS = (
         _conv_cases,
         "conv_backward",
         returns=("dx", "dw", "db"),
+        identities=(_products("x", 0, part=0), _products("w", 1, part=1)),
     ),
     Question(
         "a4.conv_backward_fast",
@@ -111,6 +154,7 @@ QUESTIONS = (
         _conv_cases,
         "conv_backward",
         returns=("dx", "dw", "db"),
+        identities=(_products("x", 0, part=0), _products("w", 1, part=1)),
         no_loops=_small_and_large,
     ),
 )
