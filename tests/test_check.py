@@ -1,7 +1,6 @@
 """The checker: right answers pass, however they are written; wrong ones are called by name."""
 
 import dataclasses
-import json
 import re
 
 import numpy as np
@@ -9,18 +8,13 @@ import pytest
 
 from answers import RIGHT_ANSWERS
 from answers.a1_convolution import conv_loops, size_by_divmod
+from asking import answer_with, verdict_on
 from cnnlab.check import check, when_written
 from cnnlab.check.mistakes import MISTAKES, Mistake
 from cnnlab.check.questions import QUESTIONS, Question, find
 from cnnlab.check.questions.base import eighths
 from cnnlab.check.record import Case
-from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, WRONG, judge, make_record, reference_record
-
-
-def verdict_on(question, answer, seed=0):
-    question = find(question) if isinstance(question, str) else question
-    record = json.loads(json.dumps(make_record(question, answer, seed), allow_nan=False))
-    return judge(question, record, reference_record(question, seed), seed)
+from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, WRONG, judge, reference_record
 
 
 @pytest.mark.parametrize(("question_id", "answer"), RIGHT_ANSWERS)
@@ -34,19 +28,6 @@ WRONG_ANSWERS = [
     for question in QUESTIONS.values()
     for wrong in question.mistakes
 ]
-
-
-def answer_with(question, wrong):
-    """A learner's function that makes this mistake, all other parts being right."""
-
-    def answer(*args, **options):
-        value = wrong.function(*args, **options)
-        if wrong.part:
-            right = question.named(question.reference(*args, **options))
-            value = tuple((right | {wrong.part: value}).values())
-        return question.returned(value)
-
-    return answer
 
 
 @pytest.mark.parametrize(("question", "wrong"), WRONG_ANSWERS)

@@ -1,0 +1,26 @@
+"""Asking the checker, as a page and a grader do."""
+
+import json
+
+from cnnlab.check.questions import find
+from cnnlab.check.verdict import judge, make_record, reference_record
+
+
+def verdict_on(question, answer, seed=0):
+    """The verdict on a function; what is written down crosses from one process to another."""
+    question = find(question) if isinstance(question, str) else question
+    record = json.loads(json.dumps(make_record(question, answer, seed), allow_nan=False))
+    return judge(question, record, reference_record(question, seed), seed)
+
+
+def answer_with(question, wrong):
+    """A learner's function that makes this mistake, all other parts being right."""
+
+    def answer(*args, **options):
+        value = wrong.function(*args, **options)
+        if wrong.part:
+            right = question.named(question.reference(*args, **options))
+            value = tuple((right | {wrong.part: value}).values())
+        return question.returned(value)
+
+    return answer

@@ -1,0 +1,395 @@
+"""What the checker finds besides known mistakes, each with a name, and what it cannot decide."""
+
+import contextlib
+import dataclasses
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asking import verdict_on
+from cnnlab.check import check
+from cnnlab.check.questions import Question
+from cnnlab.check.questions.base import eighths
+from cnnlab.check.record import Case
+from cnnlab.check.verdict import (
+    NOT_ATTEMPTED,
+    NOT_DECIDABLE,
+    RIGHT,
+    WRONG,
+    judge,
+    make_record,
+    reference_record,
+)
+
+DOUBLE = Question(
+    "test.double",
+    lambda x: x * 2,
+    lambda rng: [Case("a row", (eighths(rng, 4) + 3,)), Case("a matrix", (eighths(rng, 2, 3),))],
+    "double",
+)
+PAIR = Question(
+    "test.pair", lambda x: (x * 2, x + 1), DOUBLE.cases, "pair", returns=("twice", "next")
+)
+
+
+@pytest.mark.parametrize(
+    ("convert", "mistake"),
+    [
+        (lambda out: out.astype(int), "Whole numbers where floats are expected"),
+        (lambda out: out > 0, "Truth values where floats are expected"),
+        (lambda out: out.astype(object), "An array of objects where numbers are expected"),
+    ],
+)
+def test_numbers_of_another_kind_are_named(convert, mistake):
+    verdict = verdict_on(DOUBLE, lambda x: convert(x * 2))
+    assert (verdict.status, verdict.mistake, verdict.title) == (WRONG, mistake, f"{mistake}.")
+    verdict = verdict_on(PAIR, lambda x: (x * 2, convert(x + 1)))
+    assert (verdict.status, verdict.mistake) == (WRONG, mistake)
+    assert "next: " in verdict.text
+    assert "twice is right" in verdict.text
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
+def test_other_floats_are_right(dtype):
+    assert verdict_on(DOUBLE, lambda x: (x * 2).astype(dtype)).status == RIGHT
+
+
+def test_the_type_of_the_input_is_kept_where_the_question_asks_for_it():
+    keeps = dataclasses.replace(DOUBLE, keeps_dtype=True)
+    both = dataclasses.replace(PAIR, keeps_dtype=True)
+    assert verdict_on(keeps, lambda x: x * 2).status == RIGHT
+    assert verdict_on(DOUBLE, lambda x: x * np.float64(2)).status == RIGHT
+    assert verdict_on(DOUBLE, lambda x: np.zeros(x.shape) + x * 2).status == RIGHT
+    verdict = verdict_on(keeps, lambda x: np.zeros(x.shape) + x * 2)
+    assert (verdict.status, verdict.mistake) == (WRONG, "The type of the numbers is not kept")
+    assert "the result holds float64, not float32" in verdict.text
+    verdict = verdict_on(both, lambda x: (x * 2, np.ones(x.shape) + x))
+    assert "next holds float64, not float32" in verdict.text
+    assert verdict_on(both, lambda x: (x * 2, x + 1)).status == RIGHT
+    verdict = verdict_on(keeps, lambda x: x * (2 if x.dtype == np.float64 else 3))
+    assert "the result is not right: " in verdict.text
+    # A record without that call does not pass either.
+    record = make_record(keeps, lambda x: x * 2, 0)
+    del record["float32"]
+    assert judge(keeps, record, reference_record(keeps, 0), 0).status == WRONG
+
+
+def test_arrays_inside_a_cache_are_single_precision_too():
+    held = Question(
+        "test.held",
+        lambda d, cache: cache[0] * d,
+        lambda rng: [Case("it", (np.ones(3), (np.ones(3), [np.ones(2)], 4)))],
+        "held",
+        keeps_dtype=True,
+    )
+    assert verdict_on(held, lambda d, cache: cache[0] * d).status == RIGHT
+    assert verdict_on(held, lambda d, cache: cache[0] * d + np.zeros(3)).status == WRONG
+
+
+def _prints(x):
+    print(x * 2)
+
+
+def test_printing_instead_of_returning_is_named_and_still_printed(capsys):
+    for question in (DOUBLE, PAIR):
+        verdict = verdict_on(question, _prints)
+        assert verdict.mistake == "It prints the result instead of returning it"
+        assert verdict.status == WRONG
+        assert str(question.cases(np.random.default_rng(0))[0].args[0] * 2) in (
+            capsys.readouterr().out
+        )
+    assert "is not right either" not in verdict.text
+    verdict = verdict_on(DOUBLE, lambda x: None)
+    assert verdict.mistake == ""
+    assert "returned None (is the return missing?)" in verdict.text
+    verdict = verdict_on(DOUBLE, lambda x: print() if x.ndim == 1 else print("\n"))
+    assert verdict.mistake == ""
+
+
+def test_printing_besides_is_nobodys_business(capsys):
+    def answer(x):
+        print("here", flush=True)
+        print(sys.stdout.encoding)
+        return x * 2
+
+    assert verdict_on(DOUBLE, answer).status == RIGHT
+    assert capsys.readouterr().out.count("here\n") == 3  # two cases, the first of them twice
+
+
+def _with_memory():
+    seen = []
+
+    def answer(x):
+        seen.append(1)
+        return x * 2 + (len(seen) > 2)
+
+    return answer
+
+
+def _with_default(x, calls=[]):  # noqa: B006
+    calls.append(1)
+    return x * 2 + (len(calls) > 2)
+
+
+@pytest.mark.parametrize("answer", [_with_memory(), _with_default], ids=["closure", "default"])
+def test_what_depends_on_earlier_calls_is_named(answer):
+    verdict = verdict_on(DOUBLE, answer)
+    assert (verdict.status, verdict.mistake) == (WRONG, "The result depends on earlier calls")
+    assert "The first call (a row) was made once more" in verdict.text
+
+
+def test_chance_that_nobody_gave_depends_on_earlier_calls():
+    rng = np.random.default_rng(0)
+    verdict = verdict_on(DOUBLE, lambda x: x * 2 + rng.normal(size=x.shape))
+    assert verdict.mistake == "The result depends on earlier calls"
+    assert "First seen in case 1 of 2" in verdict.text
+
+
+def test_a_first_call_that_stops_and_does_not_again_is_seen():
+    tries = []
+
+    def answer(x):
+        tries.append(x)
+        if len(tries) == 1:
+            raise RuntimeError("not warm")
+        return x * 2
+
+    assert verdict_on(DOUBLE, answer).mistake == "The result depends on earlier calls"
+
+
+def test_the_record_of_an_answer_does_not_change_from_run_to_run():
+    records = [make_record(DOUBLE, lambda x: x * 2, 0) for _ in range(2)]
+    assert records[0] == records[1]
+    assert set(records[0]) == {"question", "status", "cases"}
+
+
+QUICK = dataclasses.replace(DOUBLE, seconds=0.3)
+
+
+def _endless(x):
+    while True:
+        pass
+
+
+def _endless_and_deaf(x):
+    while True:
+        with contextlib.suppress(Exception):
+            time.sleep(0.01)
+
+
+def _catches_once(x):
+    try:
+        _endless(x)
+    except BaseException:
+        _endless(x)
+
+
+ENDLESS = [_endless, _endless_and_deaf]
+
+
+@pytest.fixture(params=["timer", "as by Ctrl+C"])
+def way(request, monkeypatch):
+    """Both ways to interrupt: the second is that of Windows."""
+    if request.param == "timer" and not hasattr(signal, "setitimer"):
+        pytest.skip("there is no such timer here")
+    if request.param != "timer":
+        monkeypatch.delattr("signal.setitimer", raising=False)
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("answer", ENDLESS)
+def test_a_call_without_end_is_interrupted_and_said(answer):
+    began = time.monotonic()
+    verdict = verdict_on(QUICK, answer)
+    assert time.monotonic() - began < 5
+    assert (verdict.status, verdict.mistake) == (WRONG, "It is too slow")
+    assert "It took more than 0.3 seconds in case 1 of 2; our answer takes " in verdict.text
+    assert "for all 2" in verdict.text
+
+
+def test_code_that_catches_the_interruption_is_interrupted_again():
+    if not hasattr(signal, "setitimer"):
+        pytest.skip("Windows interrupts once")
+    assert verdict_on(QUICK, _catches_once).mistake == "It is too slow"
+
+
+@pytest.mark.usefixtures("way")
+def test_what_was_wrong_before_it_became_too_slow_is_said_too():
+    verdict = verdict_on(QUICK, lambda x: x * 3 if x.ndim == 1 else _endless(x))
+    assert (verdict.status, verdict.title) == (WRONG, "Not right yet.")
+    assert "First seen in case 1 of 1" in verdict.text
+    assert "It is too slow. It took more than 0.3 seconds in case 2 of 2" in verdict.text
+
+
+def test_elsewhere_than_in_the_main_thread_time_is_only_measured():
+    found = []
+
+    def slow(x):
+        time.sleep(0.2)
+        return x * 2
+
+    thread = threading.Thread(target=lambda: found.append(verdict_on(QUICK, slow)))
+    thread.start()
+    thread.join()
+    assert found[0].mistake == "It is too slow"
+    assert "more than 0.6 seconds for all cases" in found[0].text
+
+
+def test_what_is_fast_enough_says_nothing_of_time():
+    assert "slow" not in make_record(QUICK, lambda x: x * 2, 0)
+
+
+def test_counting_lines_has_an_end_too():
+    question = dataclasses.replace(
+        DOUBLE,
+        seconds=0.3,
+        no_loops=lambda rng: (Case("1", (np.ones(1),)), Case("100", (np.ones(100),))),
+    )
+    verdict = verdict_on(question, lambda x: x * 2 if len(x) < 100 else _endless(x))
+    assert verdict.mistake == "It still loops over the positions"
+
+
+CTRL_C = """
+import signal, sys, threading
+import numpy as np
+sys.path.insert(0, {tests!r})
+if {windows}:
+    del signal.setitimer
+from test_check_findings import DOUBLE, _endless
+from cnnlab.check.verdict import make_record
+threading.Timer(0.5, lambda: signal.raise_signal(signal.SIGINT)).start()
+try:
+    make_record(DOUBLE, _endless, 0)
+except KeyboardInterrupt:
+    print("interrupted by the user")
+"""
+
+
+@pytest.mark.parametrize("windows", [False, True])
+def test_a_real_ctrl_c_is_not_swallowed(windows, tmp_path):
+    script = CTRL_C.format(tests=str(Path(__file__).parent), windows=windows)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "interrupted by the user" in done.stdout, done.stderr
+
+
+def test_half_precision_is_not_decidable_and_more_than_that_is_wrong():
+    verdict = verdict_on(DOUBLE, lambda x: x.astype(np.float16) * np.float16(1.9990))
+    assert verdict.status == NOT_DECIDABLE
+    assert verdict.title == "This cannot be decided here."
+    assert "half precision" in verdict.text
+    assert "First seen in case 1 of 2" in verdict.text
+    assert verdict_on(DOUBLE, lambda x: x * 2 * (1 + 2**-9)).status == WRONG
+    assert verdict_on(PAIR, lambda x: (x * 2.001, x + 1)).status == NOT_DECIDABLE
+    assert verdict_on(PAIR, lambda x: (x * 2.001, x + 2)).status == WRONG
+
+
+OVERFLOW = Question(
+    "test.overflow",
+    lambda x: np.where(x > 5, np.inf, x),
+    lambda rng: [Case("it", (np.arange(9.0),))],
+    "overflow",
+)
+
+
+def test_two_values_that_are_no_numbers_are_not_decidable():
+    assert verdict_on(OVERFLOW, lambda x: np.where(x > 5, np.inf, x)).status == RIGHT
+    assert verdict_on(OVERFLOW, lambda x: np.where(x > 5, np.nan, x)).status == NOT_DECIDABLE
+    assert verdict_on(OVERFLOW, lambda x: np.where(x > 4, np.nan, x)).status == WRONG
+    assert verdict_on(OVERFLOW, lambda x: x).status == WRONG
+
+
+def test_out_of_memory_is_not_decidable():
+    verdict = verdict_on(DOUBLE, lambda x: np.zeros(2**48))
+    assert verdict.status == NOT_DECIDABLE
+    assert "ran out of memory" in verdict.text
+    verdict = verdict_on(DOUBLE, lambda x: np.zeros(2**48) if x.ndim == 1 else x * 3)
+    assert verdict.status == WRONG
+
+
+def test_whole_numbers_are_never_half_right():
+    count = Question("test.count", lambda n: n, lambda rng: [Case("it", (10**6,))], "count")
+    assert verdict_on(count, lambda n: n + 1).status == WRONG
+
+
+def test_a_crash_is_told_from_a_wrong_result_in_the_title():
+    assert verdict_on(DOUBLE, lambda x: x[10]).title == "It stops with IndexError."
+    assert verdict_on(DOUBLE, lambda x: x * 3).title == "Not right yet."
+    assert verdict_on(PAIR, lambda x: x).title == "Not right yet."
+    verdict = verdict_on(PAIR, lambda x: (x * 2, x[10]))
+    assert verdict.title == "It stops with IndexError."
+    assert "either" not in verdict.text
+
+
+CELL = """
+def outer(x):
+    def inner(y):
+        return y[10]
+    values = inner(x)
+    return values
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        (CELL, "in line 4:  return y[10]"),
+        ("def outer(x):\n    return np.add(x, np.ones(7))\n", "in line 2:  return np.add("),
+        ("def outer(x):\n    return np.take(x, 99)\n", "in line 2:  return np.take(x, 99)"),
+    ],
+    ids=["nested", "ufunc", "inside NumPy"],
+)
+def test_a_crash_points_at_the_last_line_of_the_learners(source, line):
+    from IPython.core.compilerop import CachingCompiler
+
+    # Compiled and remembered as a notebook does it.
+    compiler = CachingCompiler()
+    name = compiler.cache(source, 1)
+    space = {"np": np}
+    exec(compiler(source, name, "exec"), space)
+    verdict = verdict_on(DOUBLE, space["outer"])
+    assert line in verdict.text
+
+
+def test_nothing_written_is_not_slow_wrong_or_undecided():
+    def stub(x):
+        raise NotImplementedError("Write it here.")
+
+    assert verdict_on(dataclasses.replace(PAIR, keeps_dtype=True), stub).status == NOT_ATTEMPTED
+
+
+MALFORMED = [
+    {"slow": 3},
+    {"slow": {"seconds": "x"}},
+    {"slow": {"seconds": 1.0}, "cases": None},
+    {"slow": {"seconds": 1.0}, "cases": [None] * 9},
+    {"slow": {"seconds": 1.0}, "cases": []},
+    {"again": 3},
+    {"float32": 3},
+    {"float32": {"kind": "array"}},
+    {"cases": [{"outcome": {"kind": "parts", "parts": 3}}] * 2},
+    {"cases": [{"outcome": {"kind": "parts", "parts": {"twice": 3}}}] * 2},
+    {"cases": [{"outcome": {"kind": "printed"}}] * 2},
+    {"cases": [{"outcome": {"kind": "error", "type": [[]]}}] * 2},
+]
+
+
+@pytest.mark.parametrize("forged", MALFORMED, ids=str)
+@pytest.mark.parametrize("question", [DOUBLE, PAIR], ids=["one", "two"])
+def test_a_malformed_record_is_wrong_and_never_an_error(question, forged):
+    question = dataclasses.replace(question, keeps_dtype=True)
+    right = reference_record(question, 0)
+    harmless = forged == {"slow": 3}
+    assert judge(question, right | forged, right, 0).status == (RIGHT if harmless else WRONG)
+
+
+def test_the_page_shows_no_picture_where_there_is_only_text(capsys):
+    check("a1.conv_loops", lambda x, w, b, **_: x)
+    assert "the shape is" in capsys.readouterr().out
