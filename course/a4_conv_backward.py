@@ -87,7 +87,8 @@ viz.show(axes, alt="x, dout 4 8 0 −4, and dx: 1 3 2 above, 1 2 1 in the middle
 # | result `dx` | (N, H, W, C) | one gradient for each pixel of `x` |
 #
 # The window of output `[n, i, j, c]` starts at row `i * stride` and column `j * stride` of
-# channel `c`. Windows may overlap, and between them there may be pixels that no window sees.
+# channel `c`. Windows may overlap, and between them there may be pixels that no window sees. One
+# line takes the cache apart: `x, (FH, FW), stride = cache`.
 
 
 # %% question="a4.avg_pool_backward" points=15 minutes=15 difficulty=1
@@ -259,9 +260,10 @@ for name, x in {"ties": ties, "random numbers": rng.normal(size=(2, 5, 7, 3))}.i
 
 # %% [markdown] tags=["T20"]
 # With ties, moving a pixel up changes the maximum and moving it down does not: two slopes, and no
-# derivative in between. On random numbers nothing is ever tied, so there a gradient check says
-# *right*, and it would say so too for a backward pass that pays every tied pixel in full. That
-# is one mistake that differences alone do not find; the check above has a case for it.
+# derivative to compare with. On random numbers nothing is ever tied. There the library's version is
+# *right*, and so would one be that lets the last of several equals win, or pays each of them in
+# full. What happens at ties was agreed upon, not derived, so it takes a case of its own: the check
+# above has one.
 #
 # This is a good place for a break.
 
@@ -459,8 +461,8 @@ check("a4.conv_backward_params", conv_backward_params)
 # You need no check of ours to find out whether a gradient is right. Give `check_gradients` a
 # forward function that returns `out` and a cache, a backward function that takes them, and a point
 # to check at. It moves each number of each argument up and down and compares. Here `x` stays as it
-# is, and `w` and `b` are moved. Note the sizes: no two are alike, stride and padding are on, so
-# that nothing can be confused without being seen. (`print(report)` also says where a gradient
+# is, and `w` and `b` are moved. Note the sizes: no two of N, H, W, C, FH, FW and K are alike, and
+# stride and padding are on, so that nothing can be confused without being seen. (`print(report)` also says where a gradient
 # is wrong, and by how much.)
 
 # %%
