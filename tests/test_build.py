@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 from cnnlab.cli import main
 from cnnlab.grading.build import build, read_source, stale
-from cnnlab.grading.paper import PaperError, mark, strip
+from cnnlab.grading.paper import ANSWERS, PaperError, mark, strip
 
 PAGE = """# %% [markdown] tags=["T04"]
 # # A page
@@ -30,6 +30,15 @@ def patch_response(patch, kernel):
 from cnnlab.check import check
 
 check("s0.patch_response", patch_response)
+"""
+
+
+MANUAL = """# %% [markdown] manual="a7.filters" points=10 minutes=5
+# What do you see in the filters?
+#
+# <!-- BEGIN SOLUTION -->
+# Some look like edges, others like blobs.
+# <!-- END SOLUTION -->
 """
 
 
@@ -176,6 +185,21 @@ REFUSED = {
     "no points": (QUESTION.replace("points=10 ", ""), "does not say its points"),
     "no minutes": (QUESTION.replace("minutes=3 ", ""), "does not say its minutes"),
     "half a point": (QUESTION.replace("points=10", "points=0.5"), "must have whole points"),
+    "less than no points": (QUESTION.replace("points=10", "points=-1"), "must have whole points"),
+    "words in code": ("# %%" + MANUAL.removeprefix("# %% [markdown]"), "in a Markdown cell"),
+    "words without points": (MANUAL.replace("points=10 ", ""), "does not say its points"),
+    "words without minutes": (MANUAL.replace("minutes=5", ""), "does not say its minutes"),
+    "words for no points": (MANUAL.replace("points=10", "points=0"), "must have whole points"),
+    "words without a solution": (MANUAL.split("# <!-- BEGIN")[0], "has no '<!-- BEGIN SOLUTION"),
+    "words twice": (MANUAL + "\n" + MANUAL, r"question a7\.filters has two manual"),
+    "words and code": (
+        QUESTION + "\n" + MANUAL.replace("a7.filters", "s0.patch_response"),
+        "in words and in code",
+    ),
+    "words in the open": (
+        "# %% [markdown]\n# <!-- BEGIN SOLUTION -->\n# 1\n# <!-- END SOLUTION -->\n" + QUESTION,
+        "a solution stands in a cell that is no answer cell",
+    ),
     "unknown option": (QUESTION.replace("minutes=3", "minutes=3 color=1"), "no cell option is"),
     "solution in the open": (
         "# %%\n# BEGIN SOLUTION\n1\n# END SOLUTION\n" + QUESTION,
@@ -212,6 +236,44 @@ def test_cells_carry_what_nbgrader_reads(tmp_path):
     assert check.metadata.nbgrader["points"] == 10
 
 
+def test_what_is_answered_in_words_is_read_by_a_person(course):
+    (course / "course" / "a0_test.py").write_text(MANUAL + "\n" + QUESTION, encoding="utf-8")
+    build(course, ["a0_test"], say=quiet)
+    blank, solved = (read(course / f"{p}/a0_test.ipynb") for p in ("assignments", "solutions"))
+    asked = blank.cells[0]
+    assert asked.cell_type == "markdown"
+    assert asked.source == "What do you see in the filters?\n\nWrite here."
+    assert "Some look like edges" in solved.cells[0].source
+    assert asked.metadata.nbgrader == {
+        "schema_version": 3,
+        "grade_id": "a7-filters",
+        "solution": True,
+        "grade": True,
+        "points": 10,
+        "locked": False,
+        "task": False,
+    }
+    assert asked.metadata.cnnlab == {
+        "question": "a7.filters",
+        "role": "manual",
+        "points": 10,
+        "minutes": 5,
+    }
+
+
+def test_words_that_leak_are_refused(course):
+    leak = "# %% [markdown]\n# Some look like edges, others like blobs.\n\n"
+    (course / "course" / "a0_test.py").write_text(leak + MANUAL, encoding="utf-8")
+    with pytest.raises(PaperError, match="stands in the open: 'Some look like edges"):
+        build(course, ["a0_test"], say=quiet)
+
+
+def test_an_optional_question_is_worth_nothing(tmp_path):
+    optional = QUESTION.replace("points=10", "points=0")
+    answer, check = read_source(source_of(tmp_path, optional)).cells
+    assert mark(answer)["points"] == check.metadata.nbgrader["points"] == 0
+
+
 def test_cell_ids_stay_when_other_cells_come_and_go(tmp_path):
     before = [cell.id for cell in read_source(source_of(tmp_path, PAGE + "\n" + QUESTION)).cells]
     more = "# %% [markdown]\n# A new beginning\n\n" + PAGE + "\n" + QUESTION
@@ -244,7 +306,7 @@ def test_every_question_has_its_own_id_and_points(request):
     total, seen = {}, set()
     for source in sorted((root / "course").glob("*.py")):
         for cell in read_source(source).cells:
-            if mark(cell).get("role") == "answer":
+            if mark(cell).get("role") in ANSWERS:
                 assert mark(cell)["question"] not in seen
                 seen.add(mark(cell)["question"])
                 total[source.stem] = total.get(source.stem, 0) + mark(cell)["points"]

@@ -16,8 +16,8 @@ FLOORS = [
     {"gradcheck", "layers"},
     {"model", "optim", "data"},
     {"zoo", "train", "recipe", "ensemble", "interpret"},
-    {"viz", "widgets", "student", "export"},
-    {"check", "grading", "cli", "pytest_plugin", "__main__"},
+    {"viz", "widgets", "export"},
+    {"check", "grading", "student", "cli", "pytest_plugin", "__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -31,6 +31,8 @@ DOORS = {
     ("optim", "model"),  # an optimizer moves the parameters of a network
     ("widgets", "viz"),  # a widget shows what viz draws
     ("grading", "check"),  # a grader asks the questions that the page asks
+    ("student", "check"),  # a learner's answers are checked before they are used
+    ("student", "grading"),  # and found as the grader finds them
     ("cli", "grading"),  # the command is the front door
     ("pytest_plugin", "grading"),  # a side door, light because every pytest run passes it
     ("__main__", "cli"),

@@ -565,6 +565,148 @@ def test_an_unknown_assignment_lists_the_known_ones(course, tmp_path):
         grade(tmp_path / "paper.ipynb", assignment="a9", root=course)
 
 
+WITH_WORDS = """# %% [markdown] manual="a7.filters" points=10 minutes=5
+# What do you see?
+#
+# <!-- BEGIN SOLUTION -->
+# Edges, and blobs of color.
+# <!-- END SOLUTION -->
+
+# %% question="s0.patch_response" points=20 minutes=1 difficulty=1
+def patch_response(patch, kernel):
+    # BEGIN SOLUTION
+    return float((patch * kernel).sum())
+    # END SOLUTION
+
+# %% check="s0.patch_response"
+from cnnlab.check import check
+
+check("s0.patch_response", patch_response)
+
+# %% question="a1.output_size" points=0 minutes=1 difficulty=3
+def output_size(size, kernel_size, *, stride=1, pad=0):
+    # BEGIN SOLUTION
+    room = size - kernel_size + 2 * pad
+    if room < 0 or room % stride:
+        raise ValueError("does not fit")
+    return room // stride + 1
+    # END SOLUTION
+
+# %% check="a1.output_size"
+from cnnlab.check import check
+
+check("a1.output_size", output_size)
+"""
+WORDS = "a7.filters"
+
+
+@pytest.fixture(scope="module")
+def course_with_words(tmp_path_factory):
+    root = tmp_path_factory.mktemp("words")
+    (root / "words.py").write_text(WITH_WORDS, encoding="utf-8")
+    (root / "solutions").mkdir()
+    nbformat.write(read_source(root / "words.py"), root / "solutions" / "words.ipynb")
+    return root
+
+
+@pytest.fixture
+def answer_in_words(course_with_words, tmp_path):
+    def grade_it(change):
+        solved = nbformat.read(course_with_words / "solutions" / "words.ipynb", as_version=4)
+        blank = blank_of(solved)
+        change(blank.cells)
+        nbformat.write(blank, tmp_path / "words.ipynb")
+        return grade(tmp_path / "words.ipynb", root=course_with_words, seed=7)
+
+    return grade_it
+
+
+def test_words_are_carried_to_a_person_and_count_neither_way(answer_in_words):
+    def write(cells):
+        cells[0].source = cells[0].source.replace("Write here.", "Edges <b>\n\nand blobs")
+        cells[1].source = "def patch_response(p, k):\n    return (p * k).sum()"
+
+    report = answer_in_words(write)
+    assert outcome(report) == {
+        WORDS: ("to be read by a person", None),
+        PATCH: ("right", 20),
+        SIZE: ("not attempted", 0),
+    }
+    assert message(report, WORDS) == "Edges <b>\n\nand blobs"
+    assert (report.status, report.score, report.out_of, report.by_person) == ("graded", 20, 20, 10)
+    assert report.as_dict()["by_person"] == 10
+    lines = [line.split() for line in str(report).splitlines()]
+    assert [WORDS, "?", "/", "10", "to", "be", "read", "by", "a", "person"] in lines
+    assert [SIZE, "optional", "not", "attempted"] in lines
+    assert ["total", "20", "/", "20"] in lines
+    assert "10 points are given by a person" in str(report)
+    page = report._repr_html_()
+    assert "10 points are given by a person" in page
+    assert "Edges &lt;b&gt;" in page
+    assert "<td style='white-space:nowrap'>optional</td>" in page
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda cells: None, ""),
+        (lambda cells: cells.pop(0), "Its answer cell is gone."),
+        (lambda cells: cells[0].update(source=""), ""),
+    ],
+    ids=["stub", "gone", "emptied"],
+)
+def test_nothing_written_in_words_is_not_attempted(answer_in_words, change, said):
+    report = answer_in_words(change)
+    assert outcome(report)[WORDS] == ("not attempted", None)
+    assert message(report, WORDS) == said
+    assert (report.score, report.out_of, report.by_person) == (0, 20, 10)
+
+
+def test_words_are_found_without_their_marks_and_never_run(answer_in_words):
+    def write(cells):
+        cells[0].source = "import os; os._exit(1)"
+        cells[0].metadata = {}
+        # A second cell of code under the same mark is not the one that was asked for.
+        code = nbformat.v4.new_code_cell("import os; os._exit(1)")
+        code.metadata = {"cnnlab": {"role": "manual", "question": WORDS}}
+        cells.append(code)
+
+    report = answer_in_words(write)
+    assert message(report, WORDS) == "import os; os._exit(1)"
+    assert report.status == "graded"
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_an_optional_question_is_shown_and_never_counts(answer_in_words, right):
+    result = "size - kernel_size + 2 * pad" if right else "size"
+
+    def write(cells):
+        cells[3].source = (
+            "def output_size(size, kernel_size, *, stride=1, pad=0):\n"
+            f"    room = {result}\n"
+            "    if room < 0 or room % stride:\n        raise ValueError('no')\n"
+            "    return room // stride + 1"
+        )
+
+    report = answer_in_words(write)
+    assert outcome(report)[SIZE] == ("right" if right else "wrong", 0)
+    assert (report.score, report.out_of) == (0, 20)
+
+
+def test_what_cannot_be_decided_is_said_and_gets_no_points(hand_in):
+    rough = "def patch_response(p, k):\n    return (p * k).sum() * 1.0005"
+    report = hand_in({PATCH: rough})
+    assert outcome(report) == ALL_RIGHT | {PATCH: ("not decidable", 0)}
+    assert "half precision" in message(report, PATCH)
+
+
+def test_a_call_without_end_is_said_to_be_too_slow_where_there_is_time(hand_in):
+    endless = "def patch_response(p, k):\n    while True: pass"
+    report = hand_in({PATCH: endless}, timeout=25)
+    assert outcome(report) == ALL_RIGHT | {PATCH: ("wrong", 0)}
+    assert "It is too slow. It took more than 10 seconds in case 1 of 3" in message(report, PATCH)
+
+
 def test_a_paper_says_what_it_is_worth(course):
     paper = Paper("paper", nbformat.read(course / "solutions" / "paper.ipynb", as_version=4))
     worth = [(item.id, item.points) for item in paper.items]

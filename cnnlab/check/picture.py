@@ -30,7 +30,9 @@ class Sight:
             "yours − expected": got - self.expected,
         }
         if max(self.expected.shape) <= LEGIBLE:
-            axes = viz.grids(pictures)
+            # Of a large number one decimal is enough, and two do not fit.
+            short = {k: np.where(np.abs(v) < 10, v, np.round(v, 1)) for k, v in pictures.items()}
+            axes = viz.grids(short)
         else:
             axes = viz.images({k: np.nan_to_num(v) for k, v in pictures.items()}, signed=True)
             reach = np.abs(self.expected).max() or 1

@@ -25,8 +25,9 @@ from cnnlab.check.questions import find
 from cnnlab.check.record import MIME
 from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, judge, reference_record
 from cnnlab.grading.paper import (
+    ANSWERS,
     BEGIN,
-    END,
+    BEGIN_TEXT,
     ROOT_VARIABLE,
     PaperError,
     digest,
@@ -101,7 +102,7 @@ def _make_one(source: Path, folder: Path) -> list[Path]:
     solved = read_source(source)
     kind = "assignments" if re.match(r"a\d", source.stem) else "notebooks"
     path, solution_path = (Path(place, f"{source.stem}.ipynb") for place in (kind, "solutions"))
-    if not any(mark(cell).get("role") == "answer" for cell in solved.cells):
+    if not any(mark(cell).get("role") in ANSWERS for cell in solved.cells):
         _write(_execute(solved, folder / kind, folder), folder / path)
         return [path]
     blank = blank_of(solved)
@@ -160,7 +161,7 @@ def blank_of(solved: NotebookNode) -> NotebookNode:
     for cell in blank.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-        if mark(cell).get("role") == "answer":
+        if mark(cell).get("role") in ANSWERS:
             stub = strip(cell.source)
             secret |= _telling_lines(cell.source) - _telling_lines(stub)
             cell.source = stub
@@ -173,7 +174,7 @@ def blank_of(solved: NotebookNode) -> NotebookNode:
 def _telling_lines(source: str) -> set[str]:
     # Short lines (return out, else:) give nothing away and recur by chance.
     lines = (re.sub(r"\s+", " ", line.strip()) for line in source.splitlines())
-    return {line for line in lines if len(line) >= 25 and line not in (BEGIN, END)}
+    return {line for line in lines if len(line) >= 25 and "SOLUTION" not in line}
 
 
 def _metadata(name: str, cell, given: dict) -> dict:
@@ -191,6 +192,19 @@ def _metadata(name: str, cell, given: dict) -> dict:
             "cnnlab": {"question": question, "role": "answer"}
             | {key: given.pop(key) for key in ("points", "minutes", "difficulty")},
             "nbgrader": _nbgrader(question, solution=True),
+            "deletable": False,
+        }
+    elif "manual" in given:
+        question = given.pop("manual")
+        if cell.cell_type != "markdown":
+            raise PaperError(f"{name}: {question} is answered in words, in a Markdown cell.")
+        if missing := {"points", "minutes"} - set(given):
+            raise PaperError(f"{name}: question {question} does not say its {sorted(missing)[0]}.")
+        worth = {key: given.pop(key) for key in ("points", "minutes")}
+        metadata |= {
+            "cnnlab": {"question": question, "role": "manual"} | worth,
+            "nbgrader": _nbgrader(question, solution=True)
+            | {"grade": True, "points": worth["points"]},
             "deletable": False,
         }
     elif "check" in given:
@@ -219,30 +233,41 @@ def _nbgrader(question: str, *, solution: bool) -> dict:
 
 
 def _check_questions(name: str, cells) -> None:
-    """Each question has one answer cell and, after it, one check cell; solutions stand inside."""
-    answers: dict[str, int] = {}
-    checks: dict[str, int] = {}
+    """Each question has one answer cell and, after it, one check cell; solutions stand inside.
+
+    What is answered in words has no check.
+    """
+    places: dict[str, dict[str, int]] = {role: {} for role in ("answer", "manual", "check")}
     for number, cell in enumerate(cells):
         role, question = mark(cell).get("role"), mark(cell).get("question", "")
-        if role is None and BEGIN in cell.source:
+        if role is None and (BEGIN in cell.source or BEGIN_TEXT in cell.source):
             raise PaperError(f"{name}: a solution stands in a cell that is no answer cell.")
         if role is not None:
-            places = answers if role == "answer" else checks
-            if question in places:
+            if question in places[role]:
                 raise PaperError(f"{name}: question {question} has two {role} cells.")
-            places[question] = number
-        if role == "answer" and strip(cell.source) == cell.source:
-            raise PaperError(f"{name}: the answer to {question} has no '{BEGIN}'.")
+            places[role][question] = number
+        if role in ANSWERS and strip(cell.source) == cell.source.rstrip():
+            begin = BEGIN if role == "answer" else BEGIN_TEXT
+            raise PaperError(f"{name}: the answer to {question} has no '{begin}'.")
+    answers, checks = places["answer"], places["check"]
     for question in answers.keys() ^ checks.keys():
         missing = "answer" if question in checks else "check"
         raise PaperError(f"{name}: question {question} has no {missing} cell.")
+    for question, number in places["manual"].items():
+        if question in answers:
+            raise PaperError(f"{name}: {question} is to be answered in words and in code.")
+        _expect_points(name, question, mark(cells[number])["points"], 1)
     for question, number in answers.items():
         if checks[question] < number:
             raise PaperError(f"{name}: the check of {question} stands before its answer.")
-        points = cells[number].metadata["cnnlab"]["points"]
-        if not isinstance(points, int) or points < 1:
-            raise PaperError(f"{name}: {question} must have whole points, got {points!r}.")
+        points = mark(cells[number])["points"]
+        _expect_points(name, question, points, 0)
         cells[checks[question]].metadata["nbgrader"]["points"] = points
+
+
+def _expect_points(name: str, question: str, points, least: int) -> None:
+    if not isinstance(points, int) or points < least:
+        raise PaperError(f"{name}: {question} must have whole points, got {points!r}.")
 
 
 def _execute(notebook: NotebookNode, cwd: Path, root: Path) -> NotebookNode:

@@ -14,6 +14,9 @@ import nbformat
 from nbformat import NotebookNode
 
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
+BEGIN_TEXT, END_TEXT = "<!-- BEGIN SOLUTION -->", "<!-- END SOLUTION -->"  # in Markdown
+WRITE_HERE = "Write here."
+ANSWERS = ("answer", "manual")  # the roles of cells that a learner fills in
 ROOT_VARIABLE = "CNNLAB_COURSE"
 SKIPPED_TAGS = {"nbval-skip", "uses-answers"}  # cells that the grader has no need to run
 
@@ -28,10 +31,14 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True)
 class Item:
-    """A question as the grader sees it: its id and what it is worth."""
+    """A question as the grader sees it: its id and what it is worth.
+
+    An optional one is worth nothing, a manual one is answered in words and read by a person.
+    """
 
     id: str
     points: int
+    manual: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,13 +52,17 @@ class Paper:
     def items(self) -> list[Item]:
         """The questions in the order of the page."""
         marks = (mark(cell) for cell in self.notebook.cells)
-        return [Item(m["question"], m["points"]) for m in marks if m.get("role") == "answer"]
+        return [
+            Item(m["question"], m["points"], m["role"] == "manual")
+            for m in marks
+            if m.get("role") in ANSWERS
+        ]
 
     def graft(self, submission: NotebookNode) -> tuple[NotebookNode, dict[str, str]]:
         """The pristine notebook with the learner's answers in it, and what was found.
 
         Everything else in the submission is left behind. Where no answer is found, the
-        question keeps its empty stub.
+        question keeps its empty stub. What was written in words stays Markdown, whatever it says.
 
         Returns
         -------
@@ -65,7 +76,7 @@ class Paper:
         """
         grafted, found = copy.deepcopy(self.notebook), {}
         for cell in grafted.cells:
-            if mark(cell).get("role") == "answer":
+            if mark(cell).get("role") in ANSWERS:
                 question, stub = mark(cell)["question"], strip(cell.source)
                 copies = _copies(submission, cell, stub)
                 written = [text for text in copies if text.split() not in (stub.split(), [])]
@@ -82,15 +93,17 @@ def _copies(submission: NotebookNode, pristine: NotebookNode, stub: str) -> list
     Known by our mark; where a tool has dropped that, by nbgrader's, by the cell's id, or by
     the function that it defines.
     """
-    question, grade_id = mark(pristine)["question"], pristine.metadata["nbgrader"]["grade_id"]
+    question, role = mark(pristine)["question"], mark(pristine)["role"]
+    grade_id = pristine.metadata["nbgrader"]["grade_id"]
     heads = [f"def {name}(" for name in _functions(stub)]
     ways = (
-        lambda cell: mark(cell).get("role") == "answer" and mark(cell).get("question") == question,
+        lambda cell: mark(cell) == mark(cell) | {"role": role, "question": question},
         lambda cell: _nbgrader_id(cell) == grade_id,
         lambda cell: cell.get("id") == pristine.id,
         lambda cell: any(cell.source.startswith(head) for head in heads),
     )
-    cells = [cell for cell in submission.cells if cell.get("cell_type") == "code"]
+    kind = pristine.cell_type
+    cells = [cell for cell in submission.cells if cell.get("cell_type") == kind]
     for is_answer in ways:
         if copies := [cell.source for cell in cells if is_answer(cell)]:
             return copies
@@ -127,7 +140,8 @@ def tags(cell) -> set[str]:
 
 
 def strip(source: str) -> str:
-    """The source with every solution replaced by a NotImplementedError that says what to write.
+    """The source with every solution replaced by a NotImplementedError that says what to write,
+    and in Markdown by words that do.
 
     Raises
     ------
@@ -144,14 +158,15 @@ def strip(source: str) -> str:
     for line in source.splitlines():
         if found := re.match(r"\s*def (\w+)", line):
             name = name if inside else found[1]
-        if line.strip() == BEGIN:
+        if line.strip() in (BEGIN, BEGIN_TEXT):
             if inside:
                 raise PaperError(f"{BEGIN} twice in a row.")
             indent = line[: len(line) - len(line.lstrip())]
             message = f'"Write {name} here, then run this cell."'
-            kept.append(f"{indent}raise NotImplementedError({message})")
+            in_words = line.strip() == BEGIN_TEXT
+            kept.append(WRITE_HERE if in_words else f"{indent}raise NotImplementedError({message})")
             inside = True
-        elif line.strip() == END:
+        elif line.strip() in (END, END_TEXT):
             if not inside:
                 raise PaperError(f"{END} without {BEGIN}.")
             inside = False
@@ -160,6 +175,19 @@ def strip(source: str) -> str:
     if inside:
         raise PaperError(f"{BEGIN} without {END}.")
     return "\n".join(kept)
+
+
+def own_words(text: str, pristine: str) -> str:
+    """What a learner wrote into a cell, without the question that stands in it.
+
+    Examples
+    --------
+    >>> question = "Why?\\n\\n<!-- BEGIN SOLUTION -->\\nSo.\\n<!-- END SOLUTION -->"
+    >>> own_words("Why?\\n\\nBecause.", question)
+    'Because.'
+    """
+    asked = {line.strip() for line in strip(pristine).splitlines()} - {""}
+    return "\n".join(line for line in text.splitlines() if line.strip() not in asked).strip()
 
 
 def digest(notebook: NotebookNode) -> str:

@@ -14,16 +14,19 @@ from pathlib import Path
 
 import nbformat
 
-from cnnlab.check.verdict import RIGHT
+from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT
 from cnnlab.grading.paper import (
     UnreadableError,
     course_root,
     load_paper,
+    mark,
     name_of,
+    own_words,
     read_submission,
 )
 
 NOT_GRADED = "not graded"
+FOR_A_PERSON = "to be read by a person"
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,7 +35,8 @@ class Report:
 
     `status` is "graded", "partly graded" (some questions could not be graded), "crashed"
     (none could), "unreadable" or "missing". Where nothing could be graded `score` is None:
-    a zero is earned, never assigned for want of a grade.
+    a zero is earned, never assigned for want of a grade. So is what is answered in words: its
+    points are None until a person gives them, and stand neither in `score` nor in `out_of`.
     """
 
     submission: str
@@ -46,11 +50,16 @@ class Report:
     def score(self) -> int | None:
         if self.status not in ("graded", "partly graded"):
             return None
-        return sum(question["points"] for question in self.questions)
+        return sum(question["points"] or 0 for question in self.questions)
 
     @property
     def out_of(self) -> int | None:
-        return sum(question["out_of"] for question in self.questions) or None
+        return sum(q["out_of"] for q in self.questions if q["points"] is not None) or None
+
+    @property
+    def by_person(self) -> int:
+        """Points that are not given here, for what is answered in words."""
+        return sum(q["out_of"] for q in self.questions if q["points"] is None)
 
     def as_dict(self) -> dict:
         return {
@@ -59,6 +68,7 @@ class Report:
             "status": self.status,
             "score": self.score,
             "out_of": self.out_of,
+            "by_person": self.by_person,
             "seed": self.seed,
             "message": self.message,
             "questions": self.questions,
@@ -70,23 +80,28 @@ class Report:
         width = max(len(question["id"]) for question in self.questions)
         lines = [f"{self.paper}: {self.submission}"]
         for question in self.questions:
-            points = f"{question['points']:>4} / {question['out_of']:<4}"
-            lines.append(f"  {question['id']:<{width}} {points} {question['status']}")
+            lines.append(f"  {question['id']:<{width}} {_worth(question):<11} {question['status']}")
             if question["message"] and question["status"] != RIGHT:
                 lines += [f"      {line}" for line in question["message"].splitlines()]
         if self.message:
             lines.append(f"  {self.message}")
         lines.append(f"  {'total':<{width}} {_points(self.score):>4} / {self.out_of}")
+        if self.by_person:
+            lines.append(f"  {self._by_person()}")
         return "\n".join(lines)
 
     __repr__ = __str__
+
+    def _by_person(self) -> str:
+        points = "1 point is" if self.by_person == 1 else f"{self.by_person} points are"
+        return f"{points} given by a person, who reads what you wrote."
 
     def _repr_html_(self):
         if not self.questions:
             return f"<p><strong>{self.status}</strong>: {html.escape(self.message)}</p>"
         rows = "".join(
             f"<tr><td style='text-align:left'>{html.escape(question['id'])}</td>"
-            f"<td style='white-space:nowrap'>{question['points']} / {question['out_of']}</td>"
+            f"<td style='white-space:nowrap'>{_worth(question).strip()}</td>"
             f"<td style='text-align:left'>{question['status']}</td>"
             "<td style='text-align:left;white-space:pre-wrap'>"
             + (html.escape(question["message"]) if question["status"] != RIGHT else "")
@@ -100,6 +115,7 @@ class Report:
             "<td style='white-space:nowrap'><strong>"
             f"{_points(self.score)} / {self.out_of}</strong></td><td></td><td>"
             f"{html.escape(self.message)}</td></tr></table>"
+            + (f"<p>{self._by_person()}</p>" if self.by_person else "")
         )
 
 
@@ -146,26 +162,44 @@ def grade(
         notebook = read_submission(path)
         name = assignment or name_of(notebook, path, root)
         paper = load_paper(name, root)
-        paper.graft(notebook)
+        grafted, found = paper.graft(notebook)
     except UnreadableError as error:
         return Report(str(submission), "unreadable", assignment, seed, message=str(error))
     records, log = _run_pytest(notebook, name, root, seed, timeout)
+    records |= _in_words(paper, grafted, found)
+    nothing = {
+        "status": NOT_GRADED,
+        "points": 0,
+        "message": "The grader ended before it came to this question.",
+    }
     questions = [
-        records.get(item.id)
-        or {
-            "id": item.id,
-            "status": NOT_GRADED,
-            "points": 0,
-            "out_of": item.points,
-            "message": "The grader ended before it came to this question.",
-        }
+        records.get(item.id) or {"id": item.id, "out_of": item.points} | nothing
         for item in paper.items
     ]
+    automatic = sum(not item.manual for item in paper.items)
     missing = sum(question["status"] == NOT_GRADED for question in questions)
     if missing:
-        status = "crashed" if missing == len(questions) else "partly graded"
+        status = "crashed" if missing == automatic else "partly graded"
         return Report(str(submission), status, name, seed, questions, _last_line(log))
     return Report(str(submission), "graded", name, seed, questions)
+
+
+def _in_words(paper, grafted, found) -> dict[str, dict]:
+    """The results of what is answered in words: what was written, for a person to read."""
+    results = {}
+    for cell, pristine in zip(grafted.cells, paper.notebook.cells, strict=True):
+        if mark(cell).get("role") == "manual":
+            question = mark(cell)["question"]
+            words = own_words(cell.source, pristine.source)
+            gone = "Its answer cell is gone." if found[question] == "missing" else ""
+            results[question] = {
+                "id": question,
+                "status": FOR_A_PERSON if words else NOT_ATTEMPTED,
+                "points": None,
+                "out_of": mark(cell)["points"],
+                "message": words or gone,
+            }
+    return results
 
 
 def _run_pytest(notebook, name, root, seed, timeout) -> tuple[dict, str]:
@@ -223,6 +257,12 @@ def _last_line(log: str) -> str:
     errors = [line for line in log.splitlines() if line.startswith("E ")]
     words = [line for line in log.splitlines() if re.search(r"\w", line)]
     return (errors or words or ["The grader ended without a word."])[-1].strip()
+
+
+def _worth(question: dict) -> str:
+    if question["out_of"] == 0:
+        return "   optional"
+    return f"{'?' if question['points'] is None else question['points']:>4} / {question['out_of']}"
 
 
 def _points(score: int | None) -> str:

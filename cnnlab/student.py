@@ -1,0 +1,284 @@
+"""A learner's own answers, taken out of their notebooks and put to use in networks.
+
+answers = load_answers()
+answers                                    # which operations are yours, and why others are not
+alexnet(…, ops=answers.ops)                # a network on your own code
+answers["a1.conv_forward"]                 # one function of yours
+"""
+
+import ast
+import contextlib
+import io
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnnlab import fast
+from cnnlab.check.clock import TooSlow, time_limit
+from cnnlab.check.questions import QUESTIONS, find
+from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, judge, make_record, reference_record
+from cnnlab.grading.paper import (
+    SKIPPED_TAGS,
+    Paper,
+    UnreadableError,
+    course_root,
+    load_paper,
+    mark,
+    name_of,
+    paper_names,
+    read_submission,
+    tags,
+)
+from cnnlab.ops import Op, Ops
+from cnnlab.table import Table
+
+SECONDS = 5.0  # that an answer's cell may take to define what it defines
+
+
+@dataclass(frozen=True)
+class Seam:
+    """Where answers take the place of an operation of the library.
+
+    The forward answer has the library's signature. The backward answer gets a cache whose content
+    its question states: `cache` makes it of the arguments of the forward pass.
+    """
+
+    op: str
+    forward: str
+    backward: str
+    cache: Callable[..., tuple]
+
+
+SEAMS = (
+    Seam(
+        "conv",
+        forward="a1.conv_forward",
+        backward="a4.conv_backward",
+        cache=lambda x, w, b, *, stride=1, pad=0: (x, w, b, stride, pad),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question's answer as it was found: a function if it is right, else the reason."""
+
+    function: Callable | None = None
+    why: str = ""
+
+
+class Answers(Table):
+    """What a learner has written so far; shows itself as a table of operations."""
+
+    sides = "<<<"
+
+    def __init__(self, found: dict[str, Answer]):
+        self._found = found
+
+    def __getitem__(self, question_id: str) -> Callable:
+        """The learner's function.
+
+        Raises
+        ------
+        ValueError
+            If there is no such question, or its answer is not right.
+        """
+        answer = self._answer(find(question_id).id)
+        if answer.function is None:
+            raise ValueError(f"the answer to {question_id} cannot be used: {answer.why}.")
+        return answer.function
+
+    @property
+    def ops(self) -> Ops:
+        """`fast.ops`, with the learner's functions wherever they are right."""
+        own: dict[str, Any] = {}
+        for seam in SEAMS:
+            forward, backward = self._answer(seam.forward), self._answer(seam.backward)
+            if forward.function or backward.function:
+                own[seam.op] = _op(seam, forward.function, backward.function)
+        return replace(fast.ops, **own)
+
+    def table(self) -> list[tuple[str, ...]]:
+        rows = [("operation", "forward", "backward")]
+        for seam in SEAMS:
+            answers = (self._answer(question) for question in (seam.forward, seam.backward))
+            rows.append((seam.op, *("yours" if a.function else f"ours ({a.why})" for a in answers)))
+        return rows
+
+    __repr__ = Table.__str__
+
+    def _answer(self, question_id: str) -> Answer:
+        missing = "no notebook" if question_id in QUESTIONS else "not asked yet"
+        return self._found.get(question_id, Answer(why=missing))
+
+
+def load_answers(folder: str | os.PathLike | None = None) -> Answers:
+    """Take the answers out of a learner's notebooks, and check each.
+
+    Only the answer cells are run, with what the assignment itself imports and defines. What is not
+    right, cannot be read or does not come to an end costs nothing but itself.
+
+    Parameters
+    ----------
+    folder : where the notebooks are, by default the course's assignments/.
+
+    Raises
+    ------
+    ValueError
+        If there is no such folder.
+    PaperError
+        If there is no course.
+    """
+    root = course_root()
+    folder = root / "assignments" if folder is None else Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder {folder} to take answers from.")
+    found: dict[str, Answer] = {}
+    names = paper_names(root)
+    # A copy under another name counts where the notebook itself has nothing right to offer.
+    for path in sorted(folder.glob("*.ipynb"), key=lambda path: (path.stem not in names, path)):
+        for question, answer in _answers_of(path, root):
+            if question not in found or (answer.function and not found[question].function):
+                found[question] = answer
+    return Answers(found)
+
+
+def _answers_of(path: Path, root: Path) -> Iterator[tuple[str, Answer]]:
+    try:
+        submission = read_submission(path)
+        paper = load_paper(name_of(submission, path, root), root)
+        notebook, written = paper.graft(submission)
+    except UnreadableError as error:
+        if path.stem in paper_names(root):
+            why = str(error).rstrip(".")
+            yield from ((q.id, Answer(why=why)) for q in load_paper(path.stem, root).items)
+        return
+    space = _given_by(paper)
+    broken: dict[str, str] = {}
+    for cell in notebook.cells:
+        role, question = mark(cell).get("role"), mark(cell).get("question", "")
+        if role == "answer" and (why := _run(cell.source, space)):
+            broken[question] = why
+        if role == "check":
+            if written[question] != "written":
+                yield question, Answer(why=NOT_ATTEMPTED)
+            elif question in broken and (name := _checked_name(cell.source)) not in space:
+                yield question, Answer(why=f"{broken[question]}; there is no {name}")
+            else:
+                yield question, _judged(question, space.get(_checked_name(cell.source)))
+
+
+def _given_by(paper: Paper) -> dict[str, Any]:
+    """What the assignment itself imports, defines and names; the rest of its cells is not run."""
+    space: dict[str, Any] = {"__name__": "__main__"}
+    for cell in paper.notebook.cells:
+        if cell.cell_type == "code" and not mark(cell) and not tags(cell) & SKIPPED_TAGS:
+            tree = ast.parse(_plain(cell.source))
+            tree.body = [statement for statement in tree.body if _only_names(statement)]
+            exec(compile(tree, f"<{paper.name}>", "exec"), space)
+    return space
+
+
+def _only_names(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Assign | ast.AnnAssign):
+        return isinstance(statement.value, ast.Constant)
+    return isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
+
+
+def _run(source: str, space: dict) -> str:
+    """Run an answer's cell; why it did not run through, or nothing."""
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), time_limit(SECONDS):
+            exec(compile(_plain(source), "<answer>", "exec"), space)
+    except TooSlow:
+        return f"its cell does not come to an end in {SECONDS:g} seconds"
+    except (Exception, SystemExit) as error:
+        return f"its cell stops with {type(error).__name__}"
+    return ""
+
+
+def _plain(source: str) -> str:
+    """Python without the magic lines that only a notebook understands."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    lines = TransformerManager().transform_cell(source).splitlines()
+    return "\n".join("pass" if "get_ipython()" in line else line for line in lines)
+
+
+def _checked_name(source: str) -> str:
+    """The function that a check cell hands over."""
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    return next(call.args[1].id for call in calls if len(call.args) == 2)  # type: ignore[attr-defined]
+
+
+def _judged(question_id: str, function) -> Answer:
+    question = find(question_id)
+    with contextlib.redirect_stdout(io.StringIO()):
+        record = make_record(question, function, 0)
+    verdict = judge(question, record, reference_record(question, 0), 0)
+    if verdict.status == RIGHT:
+        return Answer(function)
+    if verdict.mistake:
+        return Answer(why=f"{verdict.status}: {verdict.title.rstrip('.')}")
+    return Answer(why=verdict.status)
+
+
+def _op(seam: Seam, forward: Callable | None, backward: Callable | None) -> Op:
+    """The operation with the learner's forward, backward, or both.
+
+    Its cache holds what went in. A backward pass of ours behind a forward pass of the learner's
+    first works out again what it needs.
+    """
+    ours: Op = getattr(fast.ops, seam.op)
+
+    def run_forward(*args, **options):
+        cache = args, options
+        if forward is None:
+            return ours.forward(*args, **options)[0], cache
+        parts, plain = _for_learners(args, options)
+        view = find(seam.forward).view
+        outs = [view(forward(*part, **plain)) for part in parts]
+        return _joined(outs, args[0].dtype), cache
+
+    def run_backward(dout, cache):
+        args, options = cache
+        if backward is None:
+            return ours.backward(dout, ours.forward(*args, **options)[1])
+        parts, plain = _for_learners(args, options)
+        view = find(seam.backward).view
+        found = [
+            view(backward(upstream, seam.cache(*part, **plain)))
+            for upstream, part in zip(np.split(dout, len(parts), axis=-1), parts, strict=True)
+        ]
+        if not isinstance(found[0], dict):
+            return _joined(found, args[0].dtype)
+        return tuple(_joined([f[name] for f in found], args[0].dtype) for name in found[0])
+
+    return Op(run_forward, run_backward)
+
+
+def _for_learners(args: tuple, options: dict) -> tuple[list[tuple], dict]:
+    """The arguments of each group, as a course that knows no groups has them, and the options.
+
+    In images and filters alike the last axis is divided. Of two equal strides one is left.
+    """
+    plain = {
+        name: value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
+        for name, value in options.items()
+        if name != "groups"
+    }
+    groups = options.get("groups", 1)
+    if groups == 1:
+        return [args], plain
+    split = (np.split(array, groups, axis=-1) for array in args)
+    return list(zip(*split, strict=True)), plain
+
+
+def _joined(parts: list, dtype) -> np.ndarray:
+    """The results of all groups, in the precision of the network."""
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+    return np.asarray(whole, dtype)
