@@ -137,8 +137,8 @@ def dx_columns_flipped(dout, cache):
 @mistake(
     "conv_backward.dx",
     "Channels and filters are turned around too",
-    "Only the rows and the columns of a filter are turned, by [::-1, ::-1] or np.flip with these "
-    "two axes.",
+    "Where dx is written as a convolution over dout, only the rows and the columns of a filter are "
+    "turned. Its channels and the filters stay in their order.",
 )
 def dx_channels_flipped(dout, cache):
     return _dx(dout, cache, w=cache[1][:, :, ::-1, ::-1])
@@ -178,7 +178,7 @@ def dx_dilated(dout, cache):
 @mistake(
     "conv_backward.dx",
     "The zeros between the gradients are missing",
-    "With a stride, dx is a convolution over dout *with zeros put in* for the positions that were "
+    "With a stride, dx is a convolution over dout with zeros put in for the positions that were "
     "skipped. Without them dx comes out too small.",
 )
 def dx_not_spread(dout, cache):
@@ -688,7 +688,7 @@ def dw_without_pixels(dout, cache):
 @mistake(
     "conv_backward.dw",
     "Weights instead of pixels",
-    "An output changes with a weight by the *pixel* that the two have in common.",
+    "An output changes with a weight by the pixel that the two have in common.",
 )
 def dw_of_weights(dout, cache):
     return cache[1] * dout.sum(axis=(0, 1, 2))

@@ -466,19 +466,22 @@ def max_absolute(dout, cache):
     return _route(dout, cache, lambda window: _first_largest(np.abs(window)))
 
 
-NONE_BELOW_ZERO = "A window without a positive number passes nothing back"
 BELOW_ZERO = (
     "A maximum may be zero or below: the largest pixel of the window gets the gradient all the "
     "same. Does a search for the maximum start at 0?"
 )
 
 
-@mistake("max_pool_backward", NONE_BELOW_ZERO, BELOW_ZERO)
+@mistake("max_pool_backward", "A window without a positive number passes nothing back", BELOW_ZERO)
 def max_positive_only(dout, cache):
     return _by_mask(dout, cache, lambda window: _wins(window) * (_largest(window) > 0))
 
 
-@mistake("max_pool_backward", NONE_BELOW_ZERO, BELOW_ZERO)
+@mistake(
+    "max_pool_backward",
+    "Where no number is positive, the first pixel of the window gets the gradient",
+    BELOW_ZERO,
+)
 def max_from_zero(dout, cache):
     # The place of the largest so far starts as the first one, and stays there.
     return _route(dout, cache, lambda window: _first_largest(np.maximum(window, 0)))
@@ -487,7 +490,7 @@ def max_from_zero(dout, cache):
 @mistake(
     "max_pool_backward",
     "The place in the window is taken for a place in the image",
-    "The maximum of a window is found at a row and a column *of the window*. Where in the image "
+    "The maximum of a window is found at a row and a column of the window. Where in the image "
     "does the window start?",
 )
 def max_without_offset(dout, cache):
