@@ -139,10 +139,10 @@ check("a4.avg_pool_backward", avg_pool_backward)
 # channel.
 # </details>
 #
-# <details><summary>Help, it is right on the first cases only</summary>
+# <details><summary>Help, it is right on the first case only</summary>
 #
-# There the windows lie side by side. Where they overlap, two things can go wrong: the start of a
-# window, and `=` where `+=` is meant.
+# There the windows are square and lie side by side. Where they overlap, two things can go wrong:
+# the start of a window, and `=` where `+=` is meant. And FH and FW are two numbers.
 # </details>
 
 # %% [markdown] tags=["T17", "T19"]
@@ -238,10 +238,11 @@ check("a4.max_pool_backward", max_pool_backward)
 # image.
 # </details>
 #
-# <details><summary>Help, only the case after a ReLU is wrong</summary>
+# <details><summary>Help, only a few numbers differ, most of them after a ReLU</summary>
 #
-# Comparing with the maximum, `window == window.max()`, marks *all* that are equal to it. And a
-# search of your own has to start with the first pixel, or at minus infinity, not at 0.
+# Look at the ties. Comparing with the maximum, `window == window.max()`, marks *all* that are
+# equal to it. And a search of your own has to start with the first pixel, or at minus infinity,
+# not at 0.
 # </details>
 
 # %% [markdown] tags=["T20"]
@@ -462,8 +463,8 @@ check("a4.conv_backward_params", conv_backward_params)
 # forward function that returns `out` and a cache, a backward function that takes them, and a point
 # to check at. It moves each number of each argument up and down and compares. Here `x` stays as it
 # is, and `w` and `b` are moved. Note the sizes: no two of N, H, W, C, FH, FW and K are alike, and
-# stride and padding are on, so that nothing can be confused without being seen. (`print(report)` also says where a gradient
-# is wrong, and by how much.)
+# stride and padding are on, so that nothing can be confused without being seen. (`print(report)`
+# also says where a gradient is wrong, and by how much.)
 
 # %%
 images = rng.normal(size=(2, 9, 8, 5))
