@@ -10,6 +10,7 @@ import ast
 import contextlib
 import io
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,7 +104,7 @@ class Answers(Table):
         return replace(fast.ops, **own)
 
     def table(self) -> list[tuple[str, ...]]:
-        rows = [("operation", "forward", "backward")]
+        rows: list[tuple[str, ...]] = [("operation", "forward", "backward")]
         for seam in SEAMS:
             answers = (self._answer(question) for question in (seam.forward, seam.backward))
             rows.append((seam.op, *("yours" if a.function else f"ours ({a.why})" for a in answers)))
@@ -178,8 +179,11 @@ def _given_by(paper: Paper) -> dict[str, Any]:
     for cell in paper.notebook.cells:
         if cell.cell_type == "code" and not mark(cell) and not tags(cell) & SKIPPED_TAGS:
             tree = ast.parse(_plain(cell.source))
-            tree.body = [statement for statement in tree.body if _only_names(statement)]
-            exec(compile(tree, f"<{paper.name}>", "exec"), space)
+            for statement in filter(_only_names, tree.body):
+                # What is not installed is missed by those answers only that use it.
+                with contextlib.suppress(ImportError):
+                    alone = ast.Module([statement], type_ignores=[])
+                    exec(compile(alone, f"<{paper.name}>", "exec"), space)
     return space
 
 
@@ -205,8 +209,8 @@ def _plain(source: str) -> str:
     """Python without the magic lines that only a notebook understands."""
     from IPython.core.inputtransformer2 import TransformerManager
 
-    lines = TransformerManager().transform_cell(source).splitlines()
-    return "\n".join("pass" if "get_ipython()" in line else line for line in lines)
+    code = TransformerManager().transform_cell(re.sub(r"\A\s*%%.*\n", "", source))
+    return re.sub(r"^(\s*).*\bget_ipython\(\).*$", r"\1pass", code, flags=re.MULTILINE)
 
 
 def _checked_name(source: str) -> str:

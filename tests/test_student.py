@@ -16,6 +16,7 @@ from cnnlab.student import load_answers
 SOURCE = """# %%
 import numpy as np
 
+import not_installed
 from cnnlab import shapes
 
 TIMES = 1
@@ -257,8 +258,9 @@ def test_a_stray_line_below_a_right_answer_does_no_harm(write):
     write(
         "a1_conv",
         {
-            "a1.output_size": "%matplotlib inline\nprint('here')\n"
+            "a1.output_size": "%%time\n%matplotlib inline\nprint('here')\n"
             "def output_size(size, window, *, stride=1, pad=0):\n"
+            "    if pad > 100:\n        %timeit 1 + 1\n"
             "    return shapes.output_size(size, window, stride=stride, pad=pad)\nundefined"
         },
     )

@@ -57,7 +57,8 @@ class Comparison:
 
     def first(self, part: str) -> tuple[int, Difference]:
         """The first case in which a part differs, and how."""
-        return next((n, found[part]) for n, found in enumerate(self.differences) if found[part])
+        column = enumerate(found[part] for found in self.differences)
+        return next((number, found) for number, found in column if found is not None)
 
     def where(self, part: str) -> str:
         """A sentence on that, and how many cases are right."""

@@ -38,8 +38,9 @@ class Sight:
             reach = np.abs(self.expected).max() or 1
             for ax in axes[:2]:
                 ax.images[0].set_clim(-reach, reach)
-        plt.close(axes[0].get_figure())
-        return viz.Picture(viz.svg(axes), self.words())._repr_html_()
+        page = viz.Picture(viz.svg(axes), self.words())._repr_html_()
+        plt.close(axes[0].get_figure(root=True))
+        return page
 
     def words(self) -> str:
         """What is to be seen, as a sentence."""

@@ -202,7 +202,7 @@ def compare(
             mistake=f"{what} where floats are expected",
         )
     mine, theirs = numbers(got), numbers(expected)
-    if mine is None:
+    if mine is None or theirs is None:
         return Difference("the record does not hold as many numbers as its shape says")
     mine, theirs = mine.ravel(), theirs.ravel()
     if expected["dtype"].startswith("int"):
@@ -242,7 +242,7 @@ def nearly(got: dict, expected: dict) -> bool:
     if "float" not in str(got.get("dtype")) or "float" not in str(expected.get("dtype")):
         return got == expected
     mine, theirs = numbers(got), numbers(expected)
-    if mine is None or mine.shape != theirs.shape:
+    if mine is None or theirs is None or mine.shape != theirs.shape:
         return False
     finite = np.isfinite(theirs)
     largest = np.abs(theirs[finite]).max(initial=0)
