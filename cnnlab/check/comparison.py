@@ -88,6 +88,8 @@ class Comparison:
         question, parts = self.question, self.question.parts
         known: dict[str, Mistake] = {}
         for wrong in question.mistakes:
+            if wrong.part and (wrong.part not in self.wrong or wrong.part in known):
+                continue
             explained = {wrong.part} if wrong.part else set(parts)
             view = (lambda value: value) if wrong.part else question.named
             for number, case in enumerate(self.cases):
