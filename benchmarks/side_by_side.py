@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 import click
 import numpy as np
 
-
 # Seconds that one turn takes at least. A step that is over in a few milliseconds is repeated: in
 # training it follows on itself, and not on a peer whose threads are still waiting for more work.
 _TURN = 0.3
