@@ -179,6 +179,11 @@ def small_network(ops=fast.ops):
     return zoo.convnet((8, 8, 1), 3, rng=rng, dtype=np.float64, ops=ops)
 
 
+def test_a_gradient_lies_in_memory_as_other_arrays_do():
+    _, cache = fast.affine_forward(normal(3, 5), normal(5, 4), normal(4))
+    assert fast.affine_backward(normal(3, 4), cache)[0].flags.c_contiguous
+
+
 def test_training_does_not_ask_for_the_gradient_of_the_images():
     x, y = normal(5, 8, 8, 1), np.arange(5) % 3
     model, plain = small_network(), small_network(reference)

@@ -274,6 +274,27 @@ def test_predictions_do_not_depend_on_the_batch_size():
     assert model.predict(x, batch_size=4).tolist() == scores.argmax(axis=1).tolist()
 
 
+def test_a_forward_pass_begins_with_empty_hands():
+    held = []
+
+    class Watching(ReLU):
+        def forward(self, x, *, training=False):
+            held.append([len(layer._caches) for layer in model.layers])
+            return super().forward(x, training=training)
+
+    model = Sequential([Watching(), ReLU()], (3,), rng=np.random.default_rng(0))
+    model.forward(np.ones((2, 3), np.float32))
+    model.forward(np.ones((2, 3), np.float32))
+    assert held == [[0, 0], [0, 0]]
+
+
+def test_predictions_leave_nothing_for_a_way_back():
+    model = Sequential([Affine(4), ReLU()], (3,), rng=np.random.default_rng(0))
+    model.predict(np.ones((2, 3), np.float32))
+    with pytest.raises(RuntimeError, match="must see a forward pass"):
+        model.backward(np.ones((2, 4), np.float32))
+
+
 @pytest.mark.parametrize("batch_size", [0, 2.5, "all"])
 def test_a_batch_holds_a_whole_number_of_images(batch_size):
     x, _ = batch()

@@ -6,6 +6,8 @@ that they see together, and each of them has filters with zeros where it does no
 some multiplications by zero, and saves most of the copies.
 """
 
+from typing import Any
+
 import numpy as np
 
 from cnnlab.fast.affine import sum_of_rows
@@ -150,7 +152,7 @@ def forward(x, w, b, *, stride=1, pad=0, groups=1):
 def backward(dout, cache, *, input_gradient=True):
     """As `ops.conv_backward`; dx is None if it is not asked for."""
     plan, x, w = cache
-    turned = plan.filters(w).transpose(0, 2, 1) if input_gradient else None
+    turned: Any = plan.filters(w).transpose(0, 2, 1) if input_gradient else None
     dx = empty(x.shape, x.dtype) if input_gradient else None
 
     def some(start, stop):

@@ -17,6 +17,7 @@ Source: Lavin & Gray 2016, "Fast algorithms for convolutional neural networks"; 
 
 import math
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -258,7 +259,7 @@ def forward(x, w, b, *, stride=1, pad=0, groups=1, tile=5):
 def backward(dout, cache, *, input_gradient=True):
     """As `ops.conv_backward`; dx is None if it is not asked for."""
     phases, plan, x, w = cache
-    u = plan.turned_filters(w) if input_gradient else None
+    u: Any = plan.turned_filters(w) if input_gradient else None
     dx = empty(x.shape, x.dtype) if input_gradient else None
 
     def some(start, stop):
