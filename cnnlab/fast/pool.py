@@ -7,7 +7,7 @@ from cnnlab.fast.sharing import pieces, share_out
 from cnnlab.shapes import as_upstream, expect_floats, expect_rank, output_size, pair
 
 # Numbers of a few images that are pooled at a time, to stay in cache.
-_BLOCK = 2**20
+_BLOCK = 2**19
 
 
 def max_pool_forward(x, *, kernel_size=2, stride=None):
@@ -41,20 +41,38 @@ def max_pool_backward(dout, cache):
     dout = as_upstream(dout, out.shape, x.dtype if x.dtype.kind == "f" else None)
     (N, OH, OW, C), H = out.shape, x.shape[1]
     dx, block = empty(x.shape, dout.dtype), _images(x)
-    across = [np.s_[:, :, v : v + SW * OW : SW] for v in range(FW)]
-    down = [np.s_[:, u : u + SH * OH : SH] for u in range(FH)]
 
     def some(start, stop):
         for images in pieces(start, stop, block):
-            part = x[images]
+            part, dpart = x[images], dx[images]
             rows = scratch("rows", (len(part), H, OW, C), x.dtype)
             drows = scratch("drows", rows.shape, dout.dtype)
-            _combine(np.maximum, [part[tap] for tap in across], rows)
-            _hand_out(dout[images], out[images], rows, drows, down)
-            _hand_out(drows, rows, part, dx[images], across)
+            apart, dapart = _apart("apart", part, SW), _apart("dapart", dpart, SW)
+            across = [(v % SW, np.s_[:, :, v // SW : v // SW + OW]) for v in range(FW)]
+            down = [np.s_[:, u : u + SH * OH : SH] for u in range(FH)]
+            for phase in range(SW):
+                columns = part[:, :, phase::SW]
+                apart[phase, :, :, : columns.shape[2]] = columns
+            taps = [apart[phase][tap] for phase, tap in across]
+            _combine(np.maximum, taps, rows)
+            drows[...] = 0
+            _hand_out(
+                dout[images], out[images], [rows[tap] for tap in down], [drows[tap] for tap in down]
+            )
+            dapart[...] = 0
+            _hand_out(drows, rows, taps, [dapart[phase][tap] for phase, tap in across])
+            for phase in range(SW):
+                columns = dpart[:, :, phase::SW]
+                columns[...] = dapart[phase, :, :, : columns.shape[2]]
 
     share_out(some, N)
     return dx
+
+
+def _apart(role, x, stride):
+    """Room for the columns of x that are a stride apart: (S, n, H, ⌈W/S⌉, C)."""
+    n, H, W, C = x.shape
+    return scratch(role, (stride, n, H, -(-W // stride), C), x.dtype)
 
 
 def avg_pool_forward(x, *, kernel_size=2, stride=None):
@@ -123,17 +141,15 @@ def _combine(operation, taps, out):
         operation(out, tap, out=out)
 
 
-def _hand_out(dout, out, x, dx, taps):
-    """The gradient of the largest, `out` of the taps of x, to the first that is as large."""
-    dx[...] = 0
-    shape = out.shape
-    left, here = scratch("left", shape, bool), scratch("here", shape, bool)
-    part = scratch("part", shape, dx.dtype)
+def _hand_out(dout, out, taps, dtaps):
+    """Add the gradient of the largest, `out` of the taps, to the first that is as large."""
+    left, here = scratch("left", out.shape, bool), scratch("here", out.shape, bool)
+    part = scratch("part", out.shape, dout.dtype)
     left[...] = True
-    for tap in taps[:-1]:
-        np.equal(x[tap], out, out=here)
+    for tap, dtap in zip(taps[:-1], dtaps[:-1], strict=True):
+        np.equal(tap, out, out=here)
         here &= left
         left ^= here
-        dx[tap] += np.multiply(dout, here, out=part)
+        dtap += np.multiply(dout, here, out=part)
     # If none before it was, the last one is.
-    dx[taps[-1]] += np.multiply(dout, left, out=part)
+    dtaps[-1][...] += np.multiply(dout, left, out=part)
