@@ -84,6 +84,15 @@ def each_place(train, test):
 
 @mistake(
     "standardize",
+    "The channels are taken for the second axis",
+    "Here the channels stand last: (N, H, W, C). The statistics run over axes 0, 1 and 2.",
+)
+def channels_first(train, test):
+    return _with(train, test, axis=(0, 2, 3))
+
+
+@mistake(
+    "standardize",
     "Each image is measured by itself",
     "The mean of a channel runs over all training images, not only over the places of one.",
 )
