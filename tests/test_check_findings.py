@@ -403,3 +403,30 @@ def test_a_malformed_record_is_wrong_and_never_an_error(question, forged):
 def test_the_page_shows_no_picture_where_there_is_only_text(capsys):
     check("a1.conv_loops", lambda x, w, b, **_: x)
     assert "the shape is" in capsys.readouterr().out
+
+
+ONES = np.ones((4, 30, 20))
+MEASURED = Question(
+    "test.measured",
+    lambda x, *, rng: x * (rng.random(x.shape) < 0.5),
+    lambda rng: [
+        Case(
+            "drawn",
+            (ONES,),
+            {"rng": np.random.default_rng(rng.integers(99))},
+            measure=lambda out, x, *, rng: {"half are left": abs(out.mean() - 0.5) < 0.1},
+        )
+    ],
+    "measured",
+)
+
+
+def test_where_chance_has_a_say_what_is_measured_counts():
+    assert verdict_on(MEASURED, lambda x, *, rng: x * rng.integers(0, 2, x.shape)).status == RIGHT
+    verdict = verdict_on(MEASURED, lambda x, *, rng: x * (rng.random(x.shape) < 0.8))
+    assert verdict.status == WRONG
+    assert "half are left: the number is not the expected one" in verdict.text
+
+
+def test_a_result_that_cannot_be_measured_is_wrong():
+    assert verdict_on(MEASURED, lambda x, *, rng: None).status == WRONG

@@ -10,8 +10,8 @@ from cnnlab.check.questions.base import eighths
 from cnnlab.check.record import Case
 from cnnlab.grading.build import blank_of, read_source
 from cnnlab.grading.paper import mark
-from cnnlab.layers import Conv
-from cnnlab.student import load_answers
+from cnnlab.layers import LRN, Conv, Dropout
+from cnnlab.student import Answer, Answers, load_answers
 
 SOURCE = """# %%
 import numpy as np
@@ -106,6 +106,8 @@ def course(tmp_path, monkeypatch):
         returns=("dx", "dw", "db"),
     )
     monkeypatch.setitem(QUESTIONS, "a4.conv_backward", backward)
+    conv = tuple(seam for seam in student.SEAMS if seam.op == "conv")
+    monkeypatch.setattr(student, "SEAMS", conv)
     monkeypatch.setenv("CNNLAB_COURSE", str(tmp_path))
     for folder in ("solutions", "assignments"):
         (tmp_path / folder).mkdir()
@@ -306,3 +308,64 @@ def test_a_question_that_does_not_exist_yet_is_not_missed(course, monkeypatch):
 def test_every_seam_belongs_to_an_operation(seam):
     assert hasattr(fast.ops, seam.op)
     assert seam.forward in QUESTIONS
+
+
+def _dropout_forward(x, *, rate, rng, training):
+    """A learner's: another way to draw than ours, and no mask at test time."""
+    if not training:
+        return x, None
+    mask = rng.uniform(size=x.shape) < 1 - rate
+    return x * mask / (1 - rate), mask
+
+
+DROPOUT = {
+    "a6.dropout_forward": Answer(_dropout_forward),
+    "a6.dropout_backward": Answer(lambda dout, cache: dout * cache[0] / (1 - cache[1])),
+}
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_learners_dropout_goes_back_with_the_mask_that_it_drew(training):
+    layer = Dropout(0.75)
+    layer.build((6, 7), rng=np.random.default_rng(0), ops=Answers(DROPOUT).ops)
+    x = np.ones((50, 6, 7), np.float32)
+    out = layer.forward(x, training=training)
+    dx = layer.backward(x)
+    assert out.dtype == dx.dtype == np.float32
+    np.testing.assert_array_equal(dx, out)
+    assert set(np.unique(out)) == ({0.0, 4.0} if training else {1.0})
+
+
+def test_a_dropout_of_which_one_half_is_missing_is_ours():
+    for question in DROPOUT:
+        answers = Answers({question: DROPOUT[question]})
+        assert answers.ops.dropout is fast.ops.dropout
+        said = {"ours (right, but the other is ours)", "ours (no notebook)"}
+        assert set(rows(answers)["dropout"]) == said
+
+
+LRN_ANSWERS = {
+    "a6.lrn_forward": Answer(lambda x, **options: ops.lrn_forward(x, **options)[0]),
+    "a6.lrn_backward": Answer(
+        lambda dout, cache: ops.lrn_backward(
+            dout,
+            ops.lrn_forward(
+                cache[0], **dict(zip(("n", "k", "alpha", "beta"), cache[1:], strict=True))
+            )[1],
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("written", [list(LRN_ANSWERS), *([name] for name in LRN_ANSWERS)], ids=str)
+def test_either_half_of_a_learners_lrn_is_used(written):
+    answers = Answers({name: LRN_ANSWERS[name] for name in written})
+    assert rows(answers)["lrn"].count("yours") == len(written)
+    rng = np.random.default_rng(0)
+    x, dout = rng.normal(size=(2, 2, 3, 4, 7))
+    results = []
+    for table in (answers.ops, ops.reference):
+        layer = LRN(n=3, k=1.0, alpha=0.5, beta=0.75)
+        layer.build((3, 4, 7), rng=rng, dtype=np.float64, ops=table)
+        results.append((layer.forward(x, training=True), layer.backward(dout)))
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-12)

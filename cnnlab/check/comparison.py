@@ -1,6 +1,7 @@
 """A learner's results beside the right ones: where they differ, and what explains it."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -91,7 +92,7 @@ class Comparison:
             if wrong.part and (wrong.part not in self.wrong or wrong.part in known):
                 continue
             explained = {wrong.part} if wrong.part else set(parts)
-            view = (lambda value: value) if wrong.part else question.named
+            view = partial(_as_part, wrong.part) if wrong.part else question.named
             for number, case in enumerate(self.cases):
                 theirs = split(run_case(wrong.function, case, view)["outcome"], tuple(explained))
                 explained = {p for p in explained if self._explains(number, p, theirs[p])}
@@ -156,3 +157,8 @@ class Comparison:
                 return bool(identity.holds(*case.args, result, **case.options))
         except Exception:  # of a result of another shape nothing can be said
             return None
+
+
+def _as_part(name: str, value) -> dict:
+    """What a wrong version of one part returned, which may be a dict itself."""
+    return {name: value}

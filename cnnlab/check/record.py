@@ -30,12 +30,18 @@ class RecordError(TypeError):
 
 @dataclass(frozen=True)
 class Case:
-    """One call of a learner's function: its arguments, and the error it should raise, if any."""
+    """One call of a learner's function: its arguments, and the error it should raise, if any.
+
+    Where chance has a say, so that many results are right, `measure` makes of a result what all
+    right ones have in common. It is called with the result and what the function was given, in the
+    state in which it left it.
+    """
 
     name: str
     args: tuple
     options: dict = field(default_factory=dict)
     raises: type[Exception] | None = None
+    measure: Callable | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,11 @@ def run_case(function: Callable, case: Case, view: Callable = lambda value: valu
     try:
         with contextlib.redirect_stdout(listening):
             value = function(*args, **options)
-        outcome = PRINTED if value is None and listening.heard else encode(view(value))
+        if value is None and listening.heard:
+            outcome = PRINTED
+        else:
+            seen = view(value)
+            outcome = encode(case.measure(seen, *args, **options) if case.measure else seen)
     except (Exception, SystemExit) as error:
         outcome = _encode_error(error)
     changed = [

@@ -3,9 +3,13 @@
 from cnnlab.check.mistakes import (  # noqa: F401 - they fill MISTAKES
     conv,
     conv_backward,
+    data,
+    dropout,
+    lrn,
     patch,
     pool_backward,
     sizes,
+    steps,
 )
 from cnnlab.check.mistakes.base import MISTAKES, Mistake, Undecided, mistake
 

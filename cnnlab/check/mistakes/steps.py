@@ -1,0 +1,662 @@
+"""Mistakes in what moves the weights: the penalty, the step, and the learning rate."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from cnnlab.check.mistakes.base import mistake
+
+
+def _weights(params):
+    return {name: w for name, w in params.items() if name.endswith("w")}
+
+
+def _penalty(params, weight_decay, power=2):
+    return weight_decay / 2 * sum((np.abs(w) ** power).sum() for w in params.values())
+
+
+def _added(params, grads, weight_decay, pull=lambda w: w):
+    return {
+        name: g + weight_decay * pull(params[name]) if name in params else g
+        for name, g in grads.items()
+    }
+
+
+@mistake(
+    "l2_penalty",
+    "Only the biases are punished",
+    "It is the other way round: the penalty is for the weights, whose names end in w.",
+)
+def biases_only(params, grads, *, weight_decay):
+    biases = {name: b for name, b in params.items() if not name.endswith("w")}
+    return _penalty(biases, weight_decay), _added(biases, grads, weight_decay)
+
+
+@mistake(
+    "l2_penalty.penalty",
+    "The half is missing",
+    "The penalty is λ/2 times the sum of the squares. Then its derivative is λ·w, without a 2.",
+)
+def penalty_without_half(params, grads, *, weight_decay):
+    return 2 * _penalty(_weights(params), weight_decay)
+
+
+@mistake(
+    "l2_penalty.penalty",
+    "λ is missing",
+    "The sum of the squares is right. It still has to be weighed.",
+)
+def penalty_without_strength(params, grads, *, weight_decay):
+    return _penalty(_weights(params), 1)
+
+
+@mistake(
+    "l2_penalty.penalty",
+    "A root is taken",
+    "Squares are added up, and that is all: no root, so that the derivative is simple.",
+)
+def penalty_with_root(params, grads, *, weight_decay):
+    return weight_decay / 2 * np.sqrt(_penalty(_weights(params), 2))
+
+
+@mistake(
+    "l2_penalty.penalty",
+    "The length of each weight is taken, not its square",
+    "A norm is the root of the sum of the squares. Here the squares themselves are added up.",
+)
+def penalty_of_norms(params, grads, *, weight_decay):
+    return weight_decay / 2 * sum(np.linalg.norm(w) for w in _weights(params).values())
+
+
+@mistake(
+    "l2_penalty.penalty",
+    "The weights are not squared",
+    "Without a square, positive and negative weights cancel each other.",
+)
+def penalty_not_squared(params, grads, *, weight_decay):
+    return weight_decay / 2 * sum(w.sum() for w in _weights(params).values())
+
+
+@mistake(
+    "l2_penalty.penalty",
+    "Absolute values are added up, not squares",
+    "That is a penalty as well, called L1. This one is L2.",
+)
+def penalty_l1(params, grads, *, weight_decay):
+    return _penalty(_weights(params), weight_decay, power=1)
+
+
+@mistake(
+    "l2_penalty.penalty",
+    "A mean is taken, not a sum",
+    "The squares of all weights are added up, however many there are.",
+)
+def penalty_of_means(params, grads, *, weight_decay):
+    return weight_decay / 2 * sum((w**2).mean() for w in _weights(params).values())
+
+
+LAST_ONLY = "Only the last layer counts"
+ADD_UP = "The penalties of all layers add up. Is there an = where += is meant?"
+
+
+@mistake("l2_penalty.penalty", LAST_ONLY, ADD_UP)
+def penalty_of_last(params, grads, *, weight_decay):
+    return _penalty({"w": list(_weights(params).values())[-1]}, weight_decay)
+
+
+@mistake(
+    "l2_penalty.penalty",
+    "Only the first layer counts",
+    "The penalties of all layers add up. Does a return stand inside the loop?",
+)
+def penalty_of_first(params, grads, *, weight_decay):
+    return _penalty({"w": next(iter(_weights(params).values()))}, weight_decay)
+
+
+@mistake(
+    "l2_penalty.penalty",
+    "Biases count in the penalty",
+    "The gradients leave the biases out, and so should the penalty.",
+)
+def penalty_with_biases(params, grads, *, weight_decay):
+    return _penalty(params, weight_decay)
+
+
+@mistake(
+    "l2_penalty.penalty",
+    "The squares are those of the gradients",
+    "It is large weights that are punished, not large gradients.",
+)
+def penalty_of_gradients(params, grads, *, weight_decay):
+    return _penalty(_weights(grads), weight_decay)
+
+
+@mistake(
+    "l2_penalty.grads",
+    "The factor is doubled",
+    "The derivative of λ/2 · w² is λ·w: the 2 of the square and the half cancel each other.",
+)
+def gradient_doubled(params, grads, *, weight_decay):
+    return _added(_weights(params), grads, 2 * weight_decay)
+
+
+@mistake(
+    "l2_penalty.grads",
+    "The half is still there",
+    "The derivative of w² is 2·w, so the half is gone in the gradient.",
+)
+def gradient_halved(params, grads, *, weight_decay):
+    return _added(_weights(params), grads, weight_decay / 2)
+
+
+@mistake(
+    "l2_penalty.grads",
+    "Biases are pulled toward zero too",
+    "Their gradients stay as they are.",
+)
+def gradient_with_biases(params, grads, *, weight_decay):
+    return _added(params, grads, weight_decay)
+
+
+@mistake(
+    "l2_penalty.grads",
+    "λ·w is subtracted",
+    "A step goes against the gradient. For a step to make the weight smaller, λ·w has to be added.",
+)
+def gradient_subtracted(params, grads, *, weight_decay):
+    return _added(_weights(params), grads, -weight_decay)
+
+
+@mistake(
+    "l2_penalty.grads",
+    "The gradient of the loss is lost",
+    "The pull toward zero joins the gradient that is there: g + λ·w.",
+)
+def gradient_replaced(params, grads, *, weight_decay):
+    return {
+        name: weight_decay * params[name] if name.endswith("w") else g for name, g in grads.items()
+    }
+
+
+@mistake(
+    "l2_penalty.grads",
+    "λ is missing in the gradients",
+    "What is added to the gradient of a weight is λ·w, not w.",
+)
+def gradient_without_strength(params, grads, *, weight_decay):
+    return _added(_weights(params), grads, 1)
+
+
+@mistake(
+    "l2_penalty.grads",
+    "The pull is the same for all weights",
+    "λ·w is large for a large weight. What you add depends on the sign alone, or on nothing.",
+)
+def gradient_of_signs(params, grads, *, weight_decay):
+    return _added(_weights(params), grads, weight_decay, pull=np.sign)
+
+
+@mistake(
+    "l2_penalty.grads",
+    "The gradients are unchanged",
+    "The penalty is a part of the loss, so it has a gradient too.",
+)
+def gradient_unchanged(params, grads, *, weight_decay):
+    return dict(grads)
+
+
+@mistake(
+    "l2_penalty.grads",
+    "The gradients of the biases are missing",
+    "Nothing is added to them, but they are returned as well.",
+)
+def gradient_of_weights_only(params, grads, *, weight_decay):
+    return _weights(_added(_weights(params), grads, weight_decay))
+
+
+# One step
+
+
+def _step(w, g, v, learning_rate, momentum, decayed):
+    v = momentum * v - learning_rate * decayed
+    return w + v, v
+
+
+@mistake(
+    "momentum_step",
+    "Weight decay is missing",
+    "The pull λ·w toward zero joins the gradient before anything else is done.",
+)
+def step_without_decay(w, g, v, *, learning_rate, momentum, weight_decay):
+    return _step(w, g, v, learning_rate, momentum, g)
+
+
+@mistake(
+    "momentum_step",
+    "Weight decay has the wrong sign",
+    "It joins the gradient with a plus: the step goes against both.",
+)
+def step_decay_subtracted(w, g, v, *, learning_rate, momentum, weight_decay):
+    return _step(w, g, v, learning_rate, momentum, g - weight_decay * w)
+
+
+@mistake(
+    "momentum_step",
+    "Weight decay is doubled",
+    "The penalty is λ/2 times the squares, and its gradient λ·w.",
+)
+def step_decay_doubled(w, g, v, *, learning_rate, momentum, weight_decay):
+    return _step(w, g, v, learning_rate, momentum, g + 2 * weight_decay * w)
+
+
+@mistake(
+    "momentum_step",
+    "Weight decay goes past the velocity",
+    "Here λ·w is a part of the gradient, so the velocity remembers it too. (That weights shrink by "
+    "themselves is another method, called decoupled.)",
+)
+def step_decoupled(w, g, v, *, learning_rate, momentum, weight_decay):
+    new, v = _step(w, g, v, learning_rate, momentum, g)
+    return new - learning_rate * weight_decay * w, v
+
+
+@mistake(
+    "momentum_step",
+    "Weight decay is not multiplied by the learning rate",
+    "λ·w joins the gradient, and the learning rate multiplies both: look at the brackets.",
+)
+def step_decay_unscaled(w, g, v, *, learning_rate, momentum, weight_decay):
+    v = momentum * v - learning_rate * g - weight_decay * w
+    return w + v, v
+
+
+@mistake(
+    "momentum_step",
+    "Weight decay pulls on the gradient, not on the weights",
+    "What is added is λ times w.",
+)
+def step_decay_of_gradient(w, g, v, *, learning_rate, momentum, weight_decay):
+    return _step(w, g, v, learning_rate, momentum, g + weight_decay * g)
+
+
+@mistake(
+    "momentum_step",
+    "The step goes up the slope",
+    "The gradient says where the loss grows. The step goes the other way.",
+)
+def step_uphill(w, g, v, *, learning_rate, momentum, weight_decay):
+    return _step(w, g, v, -learning_rate, momentum, g + weight_decay * w)
+
+
+@mistake(
+    "momentum_step",
+    "The velocity is subtracted",
+    "The minus is in the velocity already: it points to where the weights go. w + v.",
+)
+def step_velocity_subtracted(w, g, v, *, learning_rate, momentum, weight_decay):
+    _, v = _step(w, g, v, learning_rate, momentum, g + weight_decay * w)
+    return w - v, v
+
+
+@mistake(
+    "momentum_step",
+    "The velocity has the opposite sign",
+    "To subtract a velocity that points uphill is as good. Here v points to where the weights go.",
+)
+def step_other_sign(w, g, v, *, learning_rate, momentum, weight_decay):
+    v = momentum * v + learning_rate * (g + weight_decay * w)
+    return w - v, v
+
+
+@mistake(
+    "momentum_step",
+    "The learning rate is outside of the velocity",
+    "Some libraries do it so. Here the velocity is the very step that is taken: the learning rate "
+    "is in it already.",
+)
+def step_rate_outside(w, g, v, *, learning_rate, momentum, weight_decay):
+    v = momentum * v + g + weight_decay * w
+    return w - learning_rate * v, v
+
+
+@mistake(
+    "momentum_step",
+    "The learning rate is outside of the velocity",
+    "Here the velocity is the very step that is taken: the learning rate is in it already.",
+)
+def step_rate_outside_plus(w, g, v, *, learning_rate, momentum, weight_decay):
+    v = momentum * v - g - weight_decay * w
+    return w + learning_rate * v, v
+
+
+@mistake(
+    "momentum_step",
+    "The learning rate multiplies the old velocity too",
+    "It is in there since the step before. Now it multiplies what is new.",
+)
+def step_rate_on_all(w, g, v, *, learning_rate, momentum, weight_decay):
+    v = learning_rate * (momentum * v - (g + weight_decay * w))
+    return w + v, v
+
+
+@mistake(
+    "momentum_step",
+    "The learning rate is missing",
+    "Gradients say which way, and the learning rate how far.",
+)
+def step_without_rate(w, g, v, *, learning_rate, momentum, weight_decay):
+    return _step(w, g, v, 1, momentum, g + weight_decay * w)
+
+
+@mistake(
+    "momentum_step",
+    "The gradient enters with 1 − momentum",
+    "That makes the velocity a mean of the last gradients. Here it is a sum, and longer for it.",
+)
+def step_damped(w, g, v, *, learning_rate, momentum, weight_decay):
+    return _step(w, g, v, learning_rate * (1 - momentum), momentum, g + weight_decay * w)
+
+
+@mistake(
+    "momentum_step",
+    "The share of the velocity that is kept is 1 − momentum",
+    "Momentum 0.9 keeps 0.9 of the velocity.",
+)
+def step_momentum_inverted(w, g, v, *, learning_rate, momentum, weight_decay):
+    return _step(w, g, v, learning_rate, 1 - momentum, g + weight_decay * w)
+
+
+@mistake(
+    "momentum_step",
+    "The old velocity is kept in full",
+    "Without friction the weights never come to rest. A share of it is kept, the momentum.",
+)
+def step_without_friction(w, g, v, *, learning_rate, momentum, weight_decay):
+    return _step(w, g, v, learning_rate, 1, g + weight_decay * w)
+
+
+@mistake(
+    "momentum_step",
+    "The velocity is not stored",
+    "w is right. The velocity that is returned is the one that came in: the next step would know "
+    "nothing of this one.",
+)
+def step_not_stored(w, g, v, *, learning_rate, momentum, weight_decay):
+    new, _ = _step(w, g, v, learning_rate, momentum, g + weight_decay * w)
+    return new, v
+
+
+@mistake(
+    "momentum_step",
+    "The old velocity is forgotten",
+    "This is a step without momentum. What came in as v has a say in where the weights go.",
+)
+def step_plain(w, g, v, *, learning_rate, momentum, weight_decay):
+    return _step(w, g, v, learning_rate, 0, g + weight_decay * w)
+
+
+@mistake(
+    "momentum_step",
+    "The weights move by the old velocity",
+    "First the velocity changes, then the weights move by the new one.",
+)
+def step_moves_first(w, g, v, *, learning_rate, momentum, weight_decay):
+    _, new = _step(w, g, v, learning_rate, momentum, g + weight_decay * w)
+    return w + v, new
+
+
+@mistake(
+    "momentum_step",
+    "The step looks ahead",
+    "That is Nesterov's momentum. Plain momentum moves the weights by the velocity.",
+)
+def step_nesterov(w, g, v, *, learning_rate, momentum, weight_decay):
+    step = learning_rate * (g + weight_decay * w)
+    v = momentum * v - step
+    return w + momentum * v - step, v
+
+
+@mistake(
+    "momentum_step",
+    "Momentum is applied to the weights",
+    "It says which share of the velocity is kept.",
+)
+def step_momentum_on_weights(w, g, v, *, learning_rate, momentum, weight_decay):
+    v = v - learning_rate * (g + weight_decay * w)
+    return momentum * w + v, v
+
+
+@mistake(
+    "momentum_step",
+    "The weights and the velocity are returned in the wrong order",
+    "First the new w, then the new v.",
+)
+def step_wrong_order(w, g, v, *, learning_rate, momentum, weight_decay):
+    return _step(w, g, v, learning_rate, momentum, g + weight_decay * w)[::-1]
+
+
+# The learning rate
+
+
+def _watch(
+    accuracies,
+    learning_rate,
+    patience,
+    *,
+    better=lambda new, best: new > best,
+    late=0,
+    anew=True,
+    forget=False,
+    start=-np.inf,
+    smaller=lambda rate: rate / 10,
+):
+    best, waited, rate = start, 0, learning_rate
+    for accuracy in accuracies:
+        if better(accuracy, best):
+            best, waited = accuracy, 0
+        else:
+            waited += 1
+        if waited >= patience + late:
+            rate = smaller(rate)
+            if anew:
+                waited = 0
+            if forget:
+                best = -np.inf
+    return rate
+
+
+@mistake(
+    "plateau",
+    "As good as the best counts as better",
+    "A plateau is flat: an epoch that only reaches the best again is one more of waiting.",
+)
+def equal_is_better(accuracies, *, learning_rate, patience):
+    return _watch(accuracies, learning_rate, patience, better=lambda new, best: new >= best)
+
+
+@mistake(
+    "plateau",
+    "It waits one epoch too long",
+    "With patience 2, the second epoch in a row without a new best is when the rate is divided.",
+)
+def one_too_late(accuracies, *, learning_rate, patience):
+    return _watch(accuracies, learning_rate, patience, late=1)
+
+
+@mistake(
+    "plateau",
+    "It waits one epoch too few",
+    "With patience 2, one epoch without a new best is forgiven.",
+)
+def one_too_early(accuracies, *, learning_rate, patience):
+    return _watch(accuracies, learning_rate, patience, late=-1)
+
+
+@mistake(
+    "plateau",
+    "The waiting is not counted anew after a division",
+    "A smaller rate deserves the same patience. Set the count back to 0 when you divide.",
+)
+def not_anew(accuracies, *, learning_rate, patience):
+    return _watch(accuracies, learning_rate, patience, anew=False)
+
+
+@mistake(
+    "plateau",
+    "The waiting is not counted anew after a new best",
+    "The epochs without a better one have to come in a row.",
+)
+def not_in_a_row(accuracies, *, learning_rate, patience):
+    best, waited, rate = -np.inf, 0, learning_rate
+    for accuracy in accuracies:
+        if accuracy > best:
+            best = accuracy
+        else:
+            waited += 1
+        if waited == patience:
+            rate, waited = rate / 10, 0
+    return rate
+
+
+@mistake(
+    "plateau",
+    "The rate is divided once at most",
+    "There may be a second plateau, and a third.",
+)
+def once(accuracies, *, learning_rate, patience):
+    return max(learning_rate / 10, _watch(accuracies, learning_rate, patience))
+
+
+@mistake(
+    "plateau",
+    "An epoch is compared with the one before, not with the best",
+    "After a bad epoch, one that is a little less bad is no improvement.",
+)
+def with_previous(accuracies, *, learning_rate, patience):
+    best, waited, rate = -np.inf, 0, learning_rate
+    for accuracy in accuracies:
+        waited = 0 if accuracy > best else waited + 1
+        best = accuracy
+        if waited == patience:
+            rate, waited = rate / 10, 0
+    return rate
+
+
+@mistake(
+    "plateau",
+    "An epoch is compared with the first one, not with the best",
+    "The best accuracy changes whenever there is a better one.",
+)
+def with_first(accuracies, *, learning_rate, patience):
+    best, waited, rate = accuracies[0], 0, learning_rate
+    for accuracy in accuracies[1:]:
+        waited = 0 if accuracy > best else waited + 1
+        if waited == patience:
+            rate, waited = rate / 10, 0
+    return rate
+
+
+@mistake(
+    "plateau",
+    "The first epoch counts as one without a better accuracy",
+    "Before it there was nothing to compare with: it is the best so far.",
+)
+def first_waits(accuracies, *, learning_rate, patience):
+    return _watch(accuracies, learning_rate, patience, start=accuracies[0])
+
+
+@mistake(
+    "plateau",
+    "The best accuracy is forgotten after a division",
+    "What was reached before stays the measure. Only the waiting is counted anew.",
+)
+def best_forgotten(accuracies, *, learning_rate, patience):
+    return _watch(accuracies, learning_rate, patience, forget=True)
+
+
+@mistake(
+    "plateau",
+    "Lower counts as better",
+    "That is right for a loss. These are accuracies.",
+)
+def lower_is_better(accuracies, *, learning_rate, patience):
+    return _watch(
+        accuracies, learning_rate, patience, better=lambda new, best: new < best, start=np.inf
+    )
+
+
+@mistake(
+    "plateau",
+    "The rate goes up again after a better epoch",
+    "Once divided, it stays small.",
+)
+def back_up(accuracies, *, learning_rate, patience):
+    best, waited, rate = -np.inf, 0, learning_rate
+    for accuracy in accuracies:
+        if accuracy > best:
+            best, waited, rate = accuracy, 0, learning_rate
+        else:
+            waited += 1
+        if waited == patience:
+            rate, waited = rate / 10, 0
+    return rate
+
+
+@mistake(
+    "plateau",
+    "Only the end of the history is looked at",
+    "The rate stays divided for each plateau there was, also if it got better after it.",
+)
+def end_only(accuracies, *, learning_rate, patience):
+    waited = len(accuracies) - 1 - int(np.argmax(accuracies))
+    return learning_rate / 10 if waited >= patience else learning_rate
+
+
+@mistake(
+    "plateau",
+    "The rate is divided by 10 every few epochs",
+    "That is a fixed plan. Here it depends on how good the epochs were.",
+)
+def fixed_plan(accuracies, *, learning_rate, patience):
+    return learning_rate / 10 ** (len(accuracies) // patience)
+
+
+@mistake(
+    "plateau",
+    "Worse has to mean worse than the one before",
+    "Epochs count that bring no new best, whether they fall or not.",
+)
+def falling_only(accuracies, *, learning_rate, patience):
+    waited, rate = 0, learning_rate
+    for before, accuracy in pairwise(accuracies):
+        waited = waited + 1 if accuracy < before else 0
+        if waited == patience:
+            rate, waited = rate / 10, 0
+    return rate
+
+
+@mistake(
+    "plateau",
+    "The rate is multiplied by 10",
+    "Near the bottom of a valley steps have to be smaller, not larger.",
+)
+def multiplied_by_ten(accuracies, *, learning_rate, patience):
+    return _watch(accuracies, learning_rate, patience, smaller=lambda rate: rate * 10)
+
+
+@mistake(
+    "plateau",
+    "The rate is halved",
+    "It is divided by 10, as in the lecture.",
+)
+def halved(accuracies, *, learning_rate, patience):
+    return _watch(accuracies, learning_rate, patience, smaller=lambda rate: rate / 2)
+
+
+@mistake(
+    "plateau",
+    "The rate is never divided",
+    "What comes out is the rate that went in. Is the new one kept in the loop?",
+)
+def never_divided(accuracies, *, learning_rate, patience):
+    return learning_rate
