@@ -326,6 +326,7 @@ def test_a_crash_is_told_from_a_wrong_result_in_the_title():
     verdict = verdict_on(PAIR, lambda x: (x * 2, x[10]))
     assert verdict.title == "It stops with IndexError."
     assert "either" not in verdict.text
+    assert "(a row): it stopped with IndexError" in verdict.text
 
 
 CELL = """
