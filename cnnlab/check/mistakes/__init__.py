@@ -3,6 +3,10 @@
 from cnnlab.check.mistakes import (  # noqa: F401 - they fill MISTAKES
     conv,
     conv_backward,
+    gates,
+    gradcheck,
+    layers,
+    loss,
     patch,
     pool_backward,
     sizes,
