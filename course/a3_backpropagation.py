@@ -24,8 +24,9 @@
 #
 # **How it works.** Write your code where it says `NotImplementedError`, run the cell, then the
 # check below it. Imports and helpers that an answer needs have to stand *inside* its answer cell.
-# Every answer stands alone, and so do its points. Hints unfold one by one below each check. Our
-# answers are in [solutions/](../solutions/a3_backpropagation.ipynb), for afterwards.
+# Every answer stands alone, and so do its points. Hints unfold one by one below each check. The
+# minutes include the reading, for someone who does this for the first time. Our answers are in
+# [solutions/](../solutions/a3_backpropagation.ipynb), for afterwards.
 
 # %%
 import numpy as np
@@ -282,9 +283,9 @@ check("a3.branches", branches)
 #
 # $$\text{out} = \frac{1}{1 + e^{-s}} \qquad s = w_0 x_0 + w_1 x_1 + w_2$$
 #
-# Drawn with small gates there are four between $s$ and the end. Look at the gradients below the
-# wires: each is the one to its right times a slope. **Predict** from the picture what $w_0$ and
-# $x_0$ get; they are left out here.
+# The lecture's numbers are $w = (2, -3, -3)$ and $x = (-1, -2)$. What is $s$ then? There the picture
+# begins. Drawn with small gates, four lie between $s$ and the end; each hands back what comes in
+# from its right times a slope. **Predict:** what do $w_0$ and $x_0$ get, if $s$ gets 0.2?
 
 # %%
 s = Value(1, "s")
@@ -306,8 +307,6 @@ viz.show(viz.computational_graph(out), alt="s is 1; four gates make 0.73 of it; 
 # | `x` | (2,) | the inputs |
 # | `out` | a number | the output |
 # | `dw`, `dx` | (3,), (2,) | the gradients of the output, with a `dout` of 1 |
-#
-# The lecture's numbers are $w = (2, -3, -3)$ and $x = (-1, -2)$. What is $s$ then?
 
 
 # %% question="a3.neuron" points=10 minutes=15 difficulty=2
@@ -329,8 +328,8 @@ def neuron(w, x):
 
 # %%
 with when_written("neuron"):
-    for gradient in neuron(np.array([2.0, -3.0, -3.0]), np.array([-1.0, -2.0])):
-        print(np.round(gradient, 2))
+    for result in neuron(np.array([2.0, -3.0, -3.0]), np.array([-1.0, -2.0])):
+        print(np.round(result, 2))
 
 # %% check="a3.neuron"
 from cnnlab.check import check
@@ -378,7 +377,7 @@ for h in (1 / 2, 1 / 4, 1 / 8, 1 / 16):
     print(f"{h:6} {one_side - 3:9.4f} {each_side - 3:10.4f}")
 
 # %% [markdown] tags=["T20"]
-# The first error is halved, nearly; the second falls to a quarter. Multiply it out: for the cube at
+# The first error falls to about a half, the second to a quarter. Multiply it out: for the cube at
 # 1, the errors are $3h + h^2$ and $h^2$. What is even in $h$ drops out of a difference that takes
 # the same step to both sides. Such a difference is called *central*.
 #
@@ -399,8 +398,8 @@ viz.show(axes, alt="Two V shapes: float64 is best near 1e-5, float32 near 1e-2 a
 # %% [markdown] tags=["T20"]
 # To the right the formula errs, as $h^2$. To the left it is rounding: the two values have most of
 # their digits in common, and what is left after subtracting them is divided by something tiny. In
-# float64 the best of both lies near $h = 10^{-5}$. In float32 no $h$ is good. **A gradient check
-# wants float64.**
+# float64 the best of both lies near $h = 10^{-5}$. The best that float32 reaches is far worse.
+# **A gradient check wants float64.**
 #
 # ## Question 5: a gradient by differences
 #
@@ -1052,10 +1051,6 @@ from cnnlab.grading import grade
 grade("a3_backpropagation.ipynb")
 
 # %% [markdown]
-# And this one shows where your functions stand in for the library's. A network that is given
-# `load_answers().ops` runs on them.
-
-# %% tags=["nbval-skip"]
-from cnnlab.student import load_answers
-
-load_answers()
+# Affine, ReLU and softmax loss are operations of the library as well, and yours can take their
+# place: `cnnlab.student.load_answers()` takes them out of your saved notebook, and a network that
+# is given `load_answers().ops` runs on them.

@@ -401,6 +401,44 @@ def affine_db_times_b(dout, cache):
     return dout.sum(axis=0) * cache[2]
 
 
+NOTHING = "Nothing has been written into it yet, or it has been multiplied by zero."
+
+
+@mistake("affine_backward.dx", "dx is zero everywhere", NOTHING)
+def affine_dx_zero(dout, cache):
+    return np.zeros(cache[0].shape)
+
+
+@mistake("affine_backward.dw", "dw is zero everywhere", NOTHING)
+def affine_dw_zero(dout, cache):
+    return np.zeros(cache[1].shape)
+
+
+@mistake("affine_backward.db", "db is zero everywhere", NOTHING)
+def affine_db_zero(dout, cache):
+    return np.zeros(cache[2].shape)
+
+
+@mistake(
+    "affine_backward.dx",
+    "x stands in dx where w belongs",
+    "How steep the output is in x depends on the weights. Is this the line for dw?",
+)
+def affine_dx_with_x(dout, cache):
+    x = cache[0]
+    return _only_if(dout.shape[1] == x.shape[1], lambda: dout @ x.T)
+
+
+@mistake(
+    "affine_backward.dw",
+    "w stands in dw where x belongs",
+    "How steep the output is in w depends on x. Is this the line for dx?",
+)
+def affine_dw_with_w(dout, cache):
+    w = cache[1]
+    return _only_if(len(w) == len(dout), lambda: w.T @ dout)
+
+
 # ReLU, forward
 
 
@@ -482,6 +520,12 @@ def relu_python_max(x):
 
 
 # ReLU, backward
+
+
+@mistake("relu_backward", "dx is zero everywhere", NOTHING)
+def relu_zero(dout, cache):
+    return np.zeros(dout.shape)
+
 
 GATE = (
     "What decides is the x of the forward pass: where it was positive dout comes through, "

@@ -15,7 +15,8 @@ def _softmax_loss(scores, y, *, axis=1, shift=None):
 
 
 def _loss(log_p, at_label):
-    return -log_p[at_label].mean()
+    with np.errstate(all="ignore"):
+        return -log_p[at_label].mean()
 
 
 def _both(scores, y, **how):
@@ -429,3 +430,21 @@ def gradient_at_label_only(scores, y):
 def gradient_times_loss(scores, y):
     loss, dscores = _both(scores, y)
     return dscores * loss
+
+
+@mistake(
+    "softmax_loss.dscores",
+    "dscores is zero everywhere",
+    "Nothing has been written into it yet, or it has been multiplied by zero.",
+)
+def gradient_of_zeros(scores, y):
+    return np.zeros(scores.shape)
+
+
+@mistake(
+    "softmax_loss.dscores",
+    "dscores is transposed",
+    "dscores has the shape of the scores, (N, C): a row for each image.",
+)
+def gradient_transposed(scores, y):
+    return _both(scores, y)[1].T
