@@ -284,8 +284,8 @@ check("a3.branches", branches)
 # $$\text{out} = \frac{1}{1 + e^{-s}} \qquad s = w_0 x_0 + w_1 x_1 + w_2$$
 #
 # The lecture's numbers are $w = (2, -3, -3)$ and $x = (-1, -2)$. What is $s$ then? There the
-# picture begins. Drawn with small gates, four lie between $s$ and the end; each hands back what comes in
-# from its right times a slope. **Predict:** what do $w_0$ and $x_0$ get, if $s$ gets 0.2?
+# picture begins. Drawn with small gates, four lie between $s$ and the end; each hands back what
+# comes in from its right times a slope. **Predict:** what do $w_0$ and $x_0$ get, if $s$ gets 0.2?
 
 # %%
 s = Value(1, "s")
