@@ -1,8 +1,10 @@
 """Mistakes in the gradient check: differences, and how two gradients are compared."""
 
+import functools
+
 import numpy as np
 
-from cnnlab.check.mistakes.base import mistake
+from cnnlab.check.mistakes.base import MISTAKES, Undecided, mistake
 
 
 def _each(f, x, h, quotient):
@@ -253,6 +255,36 @@ def relative_step(f, x, h=1e-5):
 )
 def absolute_slopes(f, x, h=1e-5):
     return np.abs(_each(f, x, h, lambda x, step: (f(x + step) - f(x - step)) / (2 * h)))
+
+
+def _narrowed(wrong, into):
+    """The same mistake by somebody who takes the steps in the type of x, too."""
+
+    @functools.wraps(wrong)
+    def narrowed(f, x, h=1e-5):
+        gradient = np.asarray(wrong(lambda moved: f(moved.astype(x.dtype)), x, h))
+        with np.errstate(invalid="ignore"):
+            return gradient.astype(into or x.dtype)
+
+    return narrowed
+
+
+for _known in list(MISTAKES["numeric_gradient"]):
+    if _known.look != NARROW and _known.function is not gradient_in_the_type_of_x:
+        for _into in (float, None):
+            mistake("numeric_gradient", _known.name, _known.look)(_narrowed(_known.function, _into))
+
+
+@mistake(
+    "numeric_gradient",
+    "Whole rows are moved at once",
+    "x[i] is an entry only where x has a single axis. np.ndindex(x.shape) goes through all entries "
+    "of any shape.",
+)
+def rows_at_once_in_place(f, x, h=1e-5):
+    if x.dtype.kind != "f":
+        raise Undecided  # a row of whole numbers refuses += h, and a single one does not
+    return _narrowed(rows_at_once, float)(f, x, h)
 
 
 # How far two gradients are apart
