@@ -47,13 +47,14 @@ class Seam:
     The forward answer has the library's signature. The backward answer gets a cache whose content
     its question states: `cache` makes it of the arguments of the forward pass. Where it also takes
     what the forward pass has `drawn` by chance, which nobody can work out again, the two answers
-    are used together or not at all.
+    are used together or not at all. Where one question is both, its answer returns a loss and the
+    gradient of its first argument.
     """
 
     op: str
     forward: str
     backward: str
-    cache: Callable[..., tuple]
+    cache: Callable[..., Any] = lambda *args: args
     drawn: str = ""
 
 
@@ -64,6 +65,9 @@ SEAMS = (
         backward="a4.conv_backward",
         cache=lambda x, w, b, *, stride=1, pad=0: (x, w, b, stride, pad),
     ),
+    Seam("affine", forward="a3.affine_forward", backward="a3.affine_backward"),
+    Seam("relu", forward="a3.relu_forward", backward="a3.relu_backward", cache=lambda x: x),
+    Seam("softmax_loss", forward="a3.softmax_loss", backward="a3.softmax_loss"),
     Seam(
         "lrn",
         forward="a6.lrn_forward",
@@ -118,7 +122,9 @@ class Answers(Table):
         own: dict[str, Any] = {}
         for seam in SEAMS:
             forward, backward = self._answers_at(seam)
-            if forward.function or backward.function:
+            if forward.function and seam.forward == seam.backward:
+                own[seam.op] = _loss(forward.function)
+            elif forward.function or backward.function:
                 own[seam.op] = _op(seam, forward.function, backward.function)
         return replace(fast.ops, **own)
 
@@ -293,6 +299,16 @@ def _op(seam: Seam, forward: Callable | None, backward: Callable | None) -> Op:
         return tuple(_joined([f[name] for f in found], args[0].dtype) for name in found[0])
 
     return Op(run_forward, run_backward)
+
+
+def _loss(function: Callable) -> Op:
+    """The loss of an answer that returns its gradient along with it."""
+
+    def run_forward(x, y):
+        loss, dx = function(x, y)
+        return x.dtype.type(loss), np.asarray(dx, x.dtype)
+
+    return Op(run_forward, lambda dout, dx: dx.dtype.type(dout) * dx)
 
 
 def _for_learners(args: tuple, options: dict) -> tuple[list[tuple], dict]:

@@ -19,6 +19,7 @@ LARGEST = 20_000  # numbers of one array that a record carries; cases are far sm
 MOST = 100  # parts of a list, a tuple or a dict that a record carries
 HALF = 2.0**-10  # the distance of neighboring numbers in half precision, relative to them
 LONGEST = 300  # letters of an error's message
+DECIMALS = 10  # of a number in a record: what lies behind them differs from machine to machine
 
 
 PRINTED = {"kind": "printed", "type": "NoneType"}  # it returned None, and printed something
@@ -299,7 +300,9 @@ def same_error(a: dict, b: dict) -> bool:
 
 
 def _number(item):
-    return item if isinstance(item, int) or math.isfinite(item) else str(item)
+    if isinstance(item, int):
+        return item
+    return round(item, DECIMALS) if math.isfinite(item) else str(item)
 
 
 def _shape(shape) -> str:

@@ -3,11 +3,18 @@
 Each file is for one page or assignment; RIGHT lists (question id, function).
 """
 
-from answers import a1_convolution, a4_conv_backward, a6_training, s0_start
+from answers import (
+    a1_convolution,
+    a3_backpropagation,
+    a4_conv_backward,
+    a6_training,
+    s0_start,
+)
 
 RIGHT_ANSWERS = [
     *s0_start.RIGHT,
     *a1_convolution.RIGHT,
+    *a3_backpropagation.RIGHT,
     *a4_conv_backward.RIGHT,
     *a6_training.RIGHT,
 ]

@@ -1,0 +1,551 @@
+"""Mistakes on the way back through circuits of numbers: gates, branches, a neuron."""
+
+import numpy as np
+
+from cnnlab.check.mistakes.base import mistake
+
+# One gate
+
+
+def _gate(add, mul, larger, gate, x, y, dout):
+    """The gradients of x and y, by a function of x, y and dout for each gate."""
+    return {"add": add, "mul": mul, "max": larger}[gate](x, y, dout)
+
+
+def _add(x, y, dout):
+    return dout, dout
+
+
+def _mul(x, y, dout):
+    return y * dout, x * dout
+
+
+def _max(x, y, dout):
+    return (dout, 0.0) if x >= y else (0.0, dout)
+
+
+CHAIN = (
+    "The slope of the gate is right. The chain rule then asks for one more factor: how steep the "
+    "rest of the circuit is, which comes in from above."
+)
+
+
+@mistake("gate_backward", "dout is left out", CHAIN)
+def gates_without_dout(gate, x, y, dout):
+    return _gate(_add, _mul, _max, gate, x, y, 1.0)
+
+
+@mistake("gate_backward", "dout is left out in the add gate", CHAIN)
+def add_without_dout(gate, x, y, dout):
+    return _gate(lambda x, y, dout: (1.0, 1.0), _mul, _max, gate, x, y, dout)
+
+
+@mistake("gate_backward", "dout is left out in the mul gate", CHAIN)
+def mul_without_dout(gate, x, y, dout):
+    return _gate(_add, lambda x, y, dout: (y, x), _max, gate, x, y, dout)
+
+
+@mistake("gate_backward", "dout is left out in the max gate", CHAIN)
+def max_without_dout(gate, x, y, dout):
+    return _gate(_add, _mul, lambda x, y, dout: _max(x, y, 1.0), gate, x, y, dout)
+
+
+@mistake(
+    "gate_backward",
+    "The add gate shares the gradient out",
+    "Move x by a little: by how much does the sum move? That much does each input get, not half "
+    "of it.",
+)
+def add_shares(gate, x, y, dout):
+    return _gate(lambda x, y, dout: (dout / 2, dout / 2), _mul, _max, gate, x, y, dout)
+
+
+@mistake(
+    "gate_backward",
+    "The add gate multiplies by its inputs",
+    "How steep a sum is does not depend on the numbers that are added.",
+)
+def add_by_its_inputs(gate, x, y, dout):
+    return _gate(lambda x, y, dout: (x * dout, y * dout), _mul, _max, gate, x, y, dout)
+
+
+@mistake(
+    "gate_backward",
+    "The add gate adds to the gradient",
+    "Going back, nothing is added to what comes in from above: each input gets it times a slope.",
+)
+def add_adds(gate, x, y, dout):
+    return _gate(lambda x, y, dout: (x + dout, y + dout), _mul, _max, gate, x, y, dout)
+
+
+@mistake(
+    "gate_backward",
+    "The mul gate does not switch",
+    "x · y grows by y for every unit that x grows: each input's slope is the other one.",
+)
+def mul_not_switched(gate, x, y, dout):
+    return _gate(_add, lambda x, y, dout: (x * dout, y * dout), _max, gate, x, y, dout)
+
+
+@mistake(
+    "gate_backward",
+    "The mul gate multiplies by both inputs",
+    "That is the output times dout. The slope by one input is the other one alone.",
+)
+def mul_by_both(gate, x, y, dout):
+    return _gate(_add, lambda x, y, dout: (x * y * dout,) * 2, _max, gate, x, y, dout)
+
+
+@mistake(
+    "gate_backward",
+    "The mul gate hands the gradient on unchanged",
+    "That is what an add gate does. How much does a product change with one of its factors?",
+)
+def mul_distributes(gate, x, y, dout):
+    return _gate(_add, _add, _max, gate, x, y, dout)
+
+
+@mistake(
+    "gate_backward",
+    "The mul gate divides",
+    "Each input's slope is the other one: multiply by it.",
+)
+def mul_divides(gate, x, y, dout):
+    def divide(x, y, dout):
+        return (dout / y if y else np.inf), (dout / x if x else np.inf)
+
+    return _gate(_add, divide, _max, gate, x, y, dout)
+
+
+@mistake(
+    "gate_backward",
+    "The max gate hands the gradient to both",
+    "Move the smaller input a little: the output does not notice. Only one of the two gets dout.",
+)
+def max_distributes(gate, x, y, dout):
+    return _gate(_add, _mul, _add, gate, x, y, dout)
+
+
+@mistake(
+    "gate_backward",
+    "The max gate hands the gradient to the smaller one",
+    "The output follows the larger input, so that one gets dout.",
+)
+def max_to_the_smaller(gate, x, y, dout):
+    return _gate(_add, _mul, lambda x, y, dout: _max(x, y, dout)[::-1], gate, x, y, dout)
+
+
+@mistake(
+    "gate_backward",
+    "The max gate hands a value back",
+    "The larger input gets dout itself, not dout times its own value: moved by a little, the "
+    "output moves by as much.",
+)
+def max_times_value(gate, x, y, dout):
+    return _gate(_add, _mul, lambda x, y, dout: _max(x, y, dout * max(x, y)), gate, x, y, dout)
+
+
+@mistake(
+    "gate_backward",
+    "The max gate always hands the gradient to x",
+    "Which of the two is the larger one depends on the numbers.",
+)
+def max_to_x(gate, x, y, dout):
+    return _gate(_add, _mul, lambda x, y, dout: (dout, 0.0), gate, x, y, dout)
+
+
+TIE = "Where both inputs are equal, x gets all of dout and y nothing: that was agreed upon."
+
+
+@mistake("gate_backward", "At a tie both get the gradient", TIE)
+def tie_to_both(gate, x, y, dout):
+    def larger(x, y, dout):
+        return dout * (x >= y), dout * (y >= x)
+
+    return _gate(_add, _mul, larger, gate, x, y, dout)
+
+
+@mistake("gate_backward", "At a tie y gets the gradient", TIE)
+def tie_to_y(gate, x, y, dout):
+    return _gate(
+        _add, _mul, lambda x, y, dout: (dout, 0.0) if x > y else (0.0, dout), gate, x, y, dout
+    )
+
+
+@mistake("gate_backward", "At a tie nobody gets the gradient", TIE)
+def tie_to_nobody(gate, x, y, dout):
+    return _gate(_add, _mul, lambda x, y, dout: (dout * (x > y), dout * (y > x)), gate, x, y, dout)
+
+
+@mistake("gate_backward", "At a tie the gradient is shared", TIE)
+def tie_shared(gate, x, y, dout):
+    def larger(x, y, dout):
+        return (dout / 2, dout / 2) if x == y else _max(x, y, dout)
+
+    return _gate(_add, _mul, larger, gate, x, y, dout)
+
+
+@mistake(
+    "gate_backward",
+    "dx and dy are returned in the wrong order",
+    "The gradient of x comes first.",
+)
+def gates_swapped(gate, x, y, dout):
+    return _gate(_add, _mul, _max, gate, x, y, dout)[::-1]
+
+
+# f = (x + y) z
+
+THROUGH_MUL = (
+    "Behind the sum stands a product. What comes out of the mul gate on the way back is the "
+    "gradient of the sum, and the add gate hands it on to x and y."
+)
+
+
+@mistake(
+    "circuit.f",
+    "The product comes before the sum",
+    "The sum of x and y is multiplied by z, not y alone: are there parentheses?",
+)
+def circuit_precedence(x, y, z):
+    return x + y * z
+
+
+def _circuit(x, y, z):
+    return (x + y) * z, z, z, x + y
+
+
+@mistake("circuit", "The gradient of the product is left out", THROUGH_MUL)
+def circuit_without_mul(x, y, z):
+    return (x + y) * z, 1.0, 1.0, x + y
+
+
+@mistake(
+    "circuit",
+    "The mul gate does not switch",
+    "In q · z, the slope by q is z, and the slope by z is q.",
+)
+def circuit_not_switched(x, y, z):
+    return (x + y) * z, x + y, x + y, z
+
+
+@mistake(
+    "circuit",
+    "x and y are multiplied by their own values",
+    "How steep a sum is does not depend on the numbers that are added.",
+)
+def circuit_by_own_values(x, y, z):
+    return (x + y) * z, x * z, y * z, x + y
+
+
+@mistake(
+    "circuit",
+    "x and y get half of the gradient each",
+    "An add gate does not share its gradient out: each input gets all of it.",
+)
+def circuit_shared(x, y, z):
+    return (x + y) * z, z / 2, z / 2, x + y
+
+
+@mistake(
+    "circuit",
+    "The gradients are returned in the wrong order",
+    "Return f first, then the gradients of x, y and z in this order.",
+)
+def circuit_reversed(x, y, z):
+    return (x + y) * z, x + y, z, z
+
+
+@mistake(
+    "circuit.dz",
+    "dz is the output",
+    "The output is the sum times z; how much of that is left when z grows by one?",
+)
+def circuit_dz_is_f(x, y, z):
+    return (x + y) * z
+
+
+@mistake(
+    "circuit.dz",
+    "dz knows only one of the two that were added",
+    "z was multiplied with the sum, so its slope is the sum.",
+)
+def circuit_dz_is_x(x, y, z):
+    return x
+
+
+@mistake(
+    "circuit.dz",
+    "dz knows only one of the two that were added",
+    "z was multiplied with the sum, so its slope is the sum.",
+)
+def circuit_dz_is_y(x, y, z):
+    return y
+
+
+# f = (x + y) max(y, z)
+
+MEETS = (
+    "y goes two ways, into the sum and into the maximum. What comes back on the two ways adds up: "
+    "= or +=?"
+)
+
+
+def _ways(x, y, z):
+    """f, dx, what y gets through the sum and through the maximum, and dz."""
+    largest, total = max(y, z), x + y
+    return total * largest, largest, largest, total * (y >= z), total * (z > y)
+
+
+@mistake("branches.dy", "dy knows the way through the sum only", MEETS)
+def dy_through_the_sum(x, y, z):
+    return _ways(x, y, z)[2]
+
+
+@mistake("branches.dy", "dy knows the way through the maximum only", MEETS)
+def dy_through_the_maximum(x, y, z):
+    return float(_ways(x, y, z)[3])
+
+
+@mistake("branches.dy", "One of the two gradients of y replaces the other", MEETS)
+def dy_replaced_where_y_wins(x, y, z):
+    _, _, through_sum, through_maximum, _ = _ways(x, y, z)
+    return through_maximum if y >= z else through_sum
+
+
+@mistake(
+    "branches.dy",
+    "The two gradients of y are averaged",
+    "Where a value branches its gradients add up: moving y moves the end on both ways at once.",
+)
+def dy_averaged(x, y, z):
+    return sum(_ways(x, y, z)[2:4]) / 2
+
+
+@mistake(
+    "branches.dy",
+    "The two gradients of y are multiplied",
+    "Along one way slopes multiply. Of two ways the gradients add up.",
+)
+def dy_multiplied(x, y, z):
+    return _ways(x, y, z)[2] * _ways(x, y, z)[3]
+
+
+BEHIND = (
+    "The max gate hands on what comes in from above, and that is not 1: behind it stands a product."
+)
+
+
+@mistake("branches", "The max gate forgets what comes in from above", BEHIND)
+def branches_without_product(x, y, z):
+    largest = max(y, z)
+    return (x + y) * largest, largest, largest + (y >= z), float(z > y)
+
+
+@mistake(
+    "branches",
+    "The max gate hands the gradient to the smaller one",
+    "The maximum follows the larger of its two inputs.",
+)
+def branches_to_the_smaller(x, y, z):
+    f, dx, dy, through, dz = _ways(x, y, z)
+    return f, dx, dy + dz, through
+
+
+@mistake(
+    "branches",
+    "The max gate hands the gradient to both",
+    "Move the smaller one a little: the maximum does not notice.",
+)
+def branches_to_both(x, y, z):
+    f, dx, dy, *_ = _ways(x, y, z)
+    return f, dx, dy + x + y, x + y
+
+
+@mistake(
+    "branches",
+    "The mul gate does not switch",
+    "In a product, the slope by one factor is the other factor.",
+)
+def branches_not_switched(x, y, z):
+    largest, total = max(y, z), x + y
+    return total * largest, total, total + largest * (y >= z), largest * (z > y)
+
+
+@mistake(
+    "branches",
+    "At a tie z gets the gradient",
+    "Where y and z are equal, y gets it: it stands first.",
+)
+def branches_tie_to_z(x, y, z):
+    f, dx, dy, _, _ = _ways(x, y, z)
+    return f, dx, dy + (x + y) * (y > z), (x + y) * (z >= y)
+
+
+@mistake(
+    "branches",
+    "At a tie both get the gradient",
+    "Where y and z are equal, y gets it all: it stands first.",
+)
+def branches_tie_to_both(x, y, z):
+    f, dx, dy, through, _ = _ways(x, y, z)
+    return f, dx, dy + through, (x + y) * (z >= y)
+
+
+@mistake(
+    "branches.f",
+    "The smaller of y and z is taken",
+    "f is the sum of x and y times the larger of y and z.",
+)
+def branches_minimum(x, y, z):
+    return (x + y) * min(y, z)
+
+
+@mistake(
+    "branches.f",
+    "The product comes before the sum",
+    "The sum of x and y is multiplied, not y alone: are there parentheses?",
+)
+def branches_precedence(x, y, z):
+    return x + y * max(y, z)
+
+
+# out = 1 / (1 + exp(−(w0 x0 + w1 x1 + w2)))
+
+
+def _neuron(w, x, slope, *, signal=None, sign=-1):
+    """The output, and the gradients that a slope of the sigmoid leads to."""
+    s = w[0] * x[0] + w[1] * x[1] + w[2] if signal is None else signal
+    out = 1 / (1 + np.exp(sign * s))
+    local = slope(out, s)
+    return out, local * np.append(x, 1.0), local * w[:2]
+
+
+def _right_slope(out, s):
+    return out * (1 - out)
+
+
+SIGMOID = "The slope of the sigmoid is its output times 1 − its output."
+
+
+@mistake("neuron", "A part of the sigmoid's slope is missing", f"{SIGMOID} 1 − out is missing.")
+def neuron_slope_out(w, x):
+    return _neuron(w, x, lambda out, s: out)
+
+
+@mistake("neuron", "A part of the sigmoid's slope is missing", f"{SIGMOID} out is missing.")
+def neuron_slope_rest(w, x):
+    return _neuron(w, x, lambda out, s: 1 - out)
+
+
+@mistake(
+    "neuron",
+    "The sigmoid's slope is left out",
+    "dw and dx are those of the sum in front of the sigmoid. What does the sigmoid do to a "
+    "gradient on its way back?",
+)
+def neuron_without_slope(w, x):
+    return _neuron(w, x, lambda out, s: 1.0)
+
+
+@mistake(
+    "neuron",
+    "The sigmoid's slope is taken of its input",
+    f"{SIGMOID} Here stands what goes into the sigmoid instead of what comes out of it.",
+)
+def neuron_slope_of_input(w, x):
+    return _neuron(w, x, lambda out, s: s * (1 - s))
+
+
+@mistake(
+    "neuron",
+    "The slope is that of tanh",
+    f"1 − out² belongs to tanh. {SIGMOID}",
+)
+def neuron_slope_of_tanh(w, x):
+    return _neuron(w, x, lambda out, s: 1 - out**2)
+
+
+@mistake(
+    "neuron",
+    "The gradients have the wrong sign",
+    "Two gates of the chain turn the sign, ×(−1) and 1/x. Is one of them missing?",
+)
+def neuron_wrong_sign(w, x):
+    return _neuron(w, x, lambda out, s: -out * (1 - out))
+
+
+@mistake(
+    "neuron",
+    "The minus in the exponent is missing",
+    "exp takes the sum with a minus before it: a large sum has to give an output near 1.",
+)
+def neuron_without_minus(w, x):
+    return _neuron(w, x, lambda out, s: -out * (1 - out), sign=1)
+
+
+@mistake(
+    "neuron",
+    "The minus in the exponent is missing",
+    "exp takes the sum with a minus before it: a large sum has to give an output near 1.",
+)
+def neuron_without_minus_forward(w, x):
+    return _neuron(w, x, _right_slope, sign=1)
+
+
+@mistake(
+    "neuron",
+    "The bias is missing",
+    "Of the three weights the last is added as it is; it belongs into the sum.",
+)
+def neuron_without_bias(w, x):
+    return _neuron(w, x, _right_slope, signal=w[0] * x[0] + w[1] * x[1])
+
+
+@mistake(
+    "neuron",
+    "The mul gates do not switch",
+    "In w0 · x0 the slope by w0 is x0, and the other way around.",
+)
+def neuron_not_switched(w, x):
+    out, dw, _ = _neuron(w, x, _right_slope)
+    local = dw[2]
+    return out, np.append(local * w[:2], local), local * x
+
+
+@mistake(
+    "neuron.dw",
+    "The gradient of the bias is multiplied by the bias",
+    "w2 is added as it is, it is multiplied by nothing: what is its slope in the sum?",
+)
+def bias_by_itself(w, x):
+    dw = _neuron(w, x, _right_slope)[1]
+    return dw * [1, 1, w[2]]
+
+
+@mistake(
+    "neuron.dw",
+    "The bias gets no gradient",
+    "w2 is a weight too: move it, and the output moves.",
+)
+def bias_without_gradient(w, x):
+    return _neuron(w, x, _right_slope)[1] * [1, 1, 0]
+
+
+@mistake(
+    "neuron.dw",
+    "The bias gets the full gradient of the output",
+    "The bias stands in front of the sigmoid as well: its gradient comes through the sigmoid.",
+)
+def bias_behind_sigmoid(w, x):
+    dw = _neuron(w, x, _right_slope)[1]
+    return np.append(dw[:2], 1.0)
+
+
+@mistake(
+    "neuron.dx",
+    "The gradient of the bias is returned in dx",
+    "x holds two numbers, and dx as many. The third weight has no input.",
+)
+def neuron_dx_of_three(w, x):
+    return _neuron(w, x, _right_slope)[1][2] * w
