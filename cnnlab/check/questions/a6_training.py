@@ -1,5 +1,6 @@
 """Assignment 6: what training needs besides layers."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -17,22 +18,22 @@ def _standardize(train, test):
     return (train - mean) / std, (test - mean) / std
 
 
-def _images(rng, N, H, W, means, stds):
+def _images(rng, shape, means, stds):
     """Images with exactly these means and standard deviations, in whole numbers."""
     # Of every 16 numbers, 6 are ±1.5 and 10 are ±0.5: mean 0, and the mean of the squares is 1.
     sixteen = np.repeat([-1.5, -0.5, 0.5, 1.5], [3, 5, 5, 3])
     channels = [
-        mean + std * rng.permutation(np.tile(sixteen, N * H * W // 16))
+        mean + std * rng.permutation(np.tile(sixteen, math.prod(shape) // 16))
         for mean, std in zip(means, stds, strict=True)
     ]
-    return np.stack(channels, axis=-1).reshape(N, H, W, len(means)).astype(np.uint8)
+    return np.stack(channels, axis=-1).reshape(*shape, len(means)).astype(np.uint8)
 
 
 def _standardize_cases(rng):
     def case(name, train, test, C):
         means, stds = rng.integers(60, 180, (2, C)), rng.permutation([4, 8, 16, 32])[:C]
         return Case(
-            name, (_images(rng, *train, means[0], stds), _images(rng, *test, means[1], stds[::-1]))
+            name, (_images(rng, train, means[0], stds), _images(rng, test, means[1], stds[::-1]))
         )
 
     return [
