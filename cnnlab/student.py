@@ -35,6 +35,7 @@ from cnnlab.grading.paper import (
     tags,
 )
 from cnnlab.ops import Op, Ops
+from cnnlab.shapes import pair
 from cnnlab.table import Table
 
 SECONDS = 5.0  # that an answer's cell may take to define what it defines
@@ -44,14 +45,21 @@ SECONDS = 5.0  # that an answer's cell may take to define what it defines
 class Seam:
     """Where answers take the place of an operation of the library.
 
-    The forward answer has the library's signature. The backward answer gets a cache whose content
-    its question states: `cache` makes it of the arguments of the forward pass.
+    The forward answer has the library's signature, but for options that its question gives in a
+    form of its own: `options` makes them of the library's. The backward answer gets a cache whose
+    content its question states: `cache` makes it of the arguments of the forward answer.
     """
 
     op: str
     forward: str
     backward: str
     cache: Callable[..., tuple]
+    options: Callable[..., dict] = dict
+
+
+def _window_and_stride(*, kernel_size, stride=None):
+    """A window of two numbers, and a stride that is always given."""
+    return {"kernel_size": pair(kernel_size), "stride": kernel_size if stride is None else stride}
 
 
 SEAMS = (
@@ -60,6 +68,16 @@ SEAMS = (
         forward="a1.conv_forward",
         backward="a4.conv_backward",
         cache=lambda x, w, b, *, stride=1, pad=0: (x, w, b, stride, pad),
+    ),
+    *(
+        Seam(
+            op,
+            forward=f"a2.{op}_forward",
+            backward=f"a4.{op}_backward",
+            cache=lambda x, *, kernel_size, stride: (x, kernel_size, stride),
+            options=_window_and_stride,
+        )
+        for op in ("max_pool", "avg_pool")
     ),
 )
 
@@ -243,7 +261,7 @@ def _op(seam: Seam, forward: Callable | None, backward: Callable | None) -> Op:
         cache = args, options
         if forward is None:
             return ours.forward(*args, **options)[0], cache
-        parts, plain = _for_learners(args, options)
+        parts, plain = _for_learners(seam, args, options)
         view = find(seam.forward).view
         outs = [view(forward(*part, **plain)) for part in parts]
         return _joined(outs, args[0].dtype), cache
@@ -252,7 +270,7 @@ def _op(seam: Seam, forward: Callable | None, backward: Callable | None) -> Op:
         args, options = cache
         if backward is None:
             return ours.backward(dout, ours.forward(*args, **options)[1])
-        parts, plain = _for_learners(args, options)
+        parts, plain = _for_learners(seam, args, options)
         view = find(seam.backward).view
         found = [
             view(backward(upstream, seam.cache(*part, **plain)))
@@ -265,7 +283,7 @@ def _op(seam: Seam, forward: Callable | None, backward: Callable | None) -> Op:
     return Op(run_forward, run_backward)
 
 
-def _for_learners(args: tuple, options: dict) -> tuple[list[tuple], dict]:
+def _for_learners(seam: Seam, args: tuple, options: dict) -> tuple[list[tuple], dict]:
     """The arguments of each group, as a course that knows no groups has them, and the options.
 
     In images and filters alike the last axis is divided. Of two equal strides one is left.
@@ -276,6 +294,7 @@ def _for_learners(args: tuple, options: dict) -> tuple[list[tuple], dict]:
         if name != "groups"
     }
     groups = options.get("groups", 1)
+    plain = seam.options(**plain)
     if groups == 1:
         return [args], plain
     split = (np.split(array, groups, axis=-1) for array in args)

@@ -416,11 +416,11 @@ def tiled_by_pixel(x, w, b, *, stride=1, pad=0):
     return _tiled(x, w, b, stride, pad, choose)
 
 
-@mistake(
-    TILED,
-    "The filters are looked up as if every position had its own",
-    "There are only TH × TW sets of filters: after the last one comes the first again.",
-)
+NOT_REPEATED = "Filters or biases are looked up as if every position had its own"
+AGAIN = "There are only TH × TW sets of them: after the last one comes the first again."
+
+
+@mistake(TILED, NOT_REPEATED, AGAIN)
 def tiled_not_repeated(x, w, b, *, stride=1, pad=0):
     return _tiled(x, w, b, stride, pad, lambda i, j, TH, TW: (i, j))
 
@@ -469,11 +469,7 @@ def tiled_bias_in_blocks(x, w, b, *, stride=1, pad=0):
     return _right(x, w, b, stride, pad, choose_bias=lambda i, j: (i // TH, j // TW))
 
 
-@mistake(
-    TILED,
-    "The biases are looked up as if every position had its own",
-    "There are only TH × TW sets of biases: after the last one comes the first again.",
-)
+@mistake(TILED, NOT_REPEATED, AGAIN)
 def tiled_bias_not_repeated(x, w, b, *, stride=1, pad=0):
     return _right(x, w, b, stride, pad, choose_bias=lambda i, j: (i, j))
 

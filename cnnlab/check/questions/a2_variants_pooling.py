@@ -24,7 +24,7 @@ def _local_cases(rng):
         _sharing_case(rng, "one filter, one channel", (1, 3, 4, 1), (2, 2, 1, 1)),
         _sharing_case(rng, "a batch, all sizes different", (2, 5, 7, 3), (3, 2, 3, 4)),
         _sharing_case(rng, "square filters, padded", (2, 5, 4, 3), (3, 3, 3, 2), pad=1),
-        _sharing_case(rng, "stride 2", (2, 7, 9, 2), (3, 3, 2, 4), stride=2),
+        _sharing_case(rng, "stride 2, a square of outputs", (2, 7, 9, 2), (3, 5, 2, 4), stride=2),
         _sharing_case(rng, "stride 2 and padding", (3, 6, 10, 2), (2, 4, 2, 3), stride=2, pad=1),
         _sharing_case(rng, "1×1 filters", (2, 3, 4, 5), (1, 1, 5, 3)),
     ]
