@@ -219,8 +219,8 @@ check("a1.conv_loops", conv_loops)
 #
 # **40 points · 60 minutes · difficulty ●●●**
 #
-# **In a network:** training runs this thousands of times. Loops in Python would take days for what
-# takes minutes so.
+# **In a network:** training runs this thousands of times, so it has to be fast. How much faster it
+# is than the loops, you measure below.
 #
 # The loops make N·OH·OW·K small dot products. A matrix product makes them all in one go, and
 # few operations are better tuned. So: collect the windows into one large

@@ -344,7 +344,7 @@ with when_written("affine_as_conv"):
 # A unit or a filter has one bias. What is used in many places is counted once.
 #
 # **Predict**, for the lecture's 32×32×3 image and ten 5×5 filters, so an output of 28×28×10: is
-# dense ten, a thousand or ten thousand times as expensive as conv?
+# dense thirty, a thousand or thirty thousand times as expensive as conv?
 
 
 # %% question="a2.parameter_counts" points=15 minutes=20 difficulty=1
@@ -423,10 +423,10 @@ with when_written("parameter_counts"):
 
 # %%
 lecture = np.array([[1.0, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]])
-overlap = np.array([[-1.0, -2, 0, 3, 1], [-4, -1, -3, 0, 2], [-2, -3, -5, 1, 0]])
+overlap = np.array([[-1.0, -2, -1, 3, 1], [-4, -1, -3, 0, 2], [-2, -3, -5, 1, 0]])
 viz.show(
     viz.grids({"2×2 at stride 2": lecture, "3×3 at stride 2": overlap}),
-    alt="A 4 by 4 and a 3 by 5 grid of numbers; in the second the left half is below zero.",
+    alt="A 4 by 4 and a 3 by 5 grid of numbers; in the second the left is below zero.",
 )
 
 # %% [markdown] tags=["T17"]
@@ -588,8 +588,8 @@ with when_written("max_pool_forward", "avg_pool_forward"):
 #
 # **no points · 25 minutes · difficulty ●●●**
 #
-# **In a network:** the loops visit every position, and in Python each visit costs about a
-# microsecond or more. A network that trains pools thousands of positions in every step.
+# **In a network:** a step of training pools thousands of positions, and each of them costs a turn
+# of the loop in Python. The last cell below measures what that adds up to.
 #
 # Turn the loops inside out. Fix one *place of the window*, (u, v): at all positions together it
 # sees one slice of the image, OH rows and OW columns that lie `stride` apart. A loop over the few
