@@ -147,10 +147,6 @@ def local_columns_only(x, w, b, *, stride=1, pad=0):
     return _right(x, w[:1], b[:1], stride, pad)
 
 
-SWAPPED = "Row and column of the filters are swapped"
-ROW_FIRST = "The first axis of w and b goes with the row of the output, the second with the column."
-
-
 @_of_both("Only channel 0 is used", "A filter spans the full depth: the sum runs over C channels.")
 def local_first_channel(x, w, b, *, stride=1, pad=0):
     return _right(x[..., :1], w[:, :, :, :, :1], b, stride, pad)
@@ -309,7 +305,18 @@ def local_last_place(x, w, b, *, stride=1, pad=0):
     return _right(x, last, b, stride, pad)
 
 
+@_of_both(
+    "The channels come before rows and columns",
+    "In this course the channels are the last axis, of what comes in and of what goes out.",
+)
+def local_channels_first(x, w, b, *, stride=1, pad=0):
+    return _right(x, w, b, stride, pad).transpose(0, 3, 1, 2)
+
+
 # Locally connected
+
+SWAPPED = "Row and column of the filters are swapped"
+ROW_FIRST = "The first axis of w and b goes with the row of the output, the second with the column."
 
 
 def _local(x, w, b, stride, pad, choose, **how):

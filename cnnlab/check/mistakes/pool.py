@@ -28,7 +28,8 @@ def _largest(window):
 
 
 def _mean(window):
-    return window.mean(axis=(1, 2))
+    with np.errstate(invalid="ignore"):  # beyond the edge there is nothing to divide
+        return _sum(window) / math.prod(window.shape[1:3])
 
 
 def _sum(window):
@@ -287,6 +288,14 @@ def pool_written_back(summary, x, kernel_size, stride):
     for i, j in np.ndindex(out.shape[1:3]):
         same[:, i * S : i * S + FH, j * S : j * S + FW] = out[:, i : i + 1, j : j + 1]
     return same
+
+
+@_of_both(
+    "The channels come before rows and columns",
+    "In this course the channels are the last axis, of what comes in and of what goes out.",
+)
+def pool_channels_first(summary, x, kernel_size, stride):
+    return _pool(x, summary, kernel_size, stride).transpose(0, 3, 1, 2)
 
 
 @_of_both("The channels are pooled too", EACH_CHANNEL)

@@ -61,7 +61,7 @@ def _convolve_cases(rng):
     return [
         Case("a single star", (star, eighths(rng, 2, 3))),
         case("one pixel in each", (1, 1), (1, 1)),
-        case("all sizes different", (4, 6), (3, 2)),
+        case("all sizes different", (4, 9), (3, 2)),
         case("a square kernel", (3, 5), (3, 3)),
         case("a row over a column", (1, 5), (3, 1)),
         case("a kernel that is larger than the image", (2, 3), (4, 5)),

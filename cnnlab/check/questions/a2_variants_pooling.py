@@ -22,7 +22,7 @@ def _local_cases(rng):
     # The first is small enough to follow by hand; in the others all extents differ.
     return [
         _sharing_case(rng, "one filter, one channel", (1, 3, 4, 1), (2, 2, 1, 1)),
-        _sharing_case(rng, "a batch, all sizes different", (2, 5, 7, 3), (3, 2, 3, 4)),
+        _sharing_case(rng, "a batch, all sizes different", (2, 9, 11, 5), (3, 4, 5, 6)),
         _sharing_case(rng, "square filters, padded", (2, 5, 4, 3), (3, 3, 3, 2), pad=1),
         _sharing_case(rng, "stride 2, a square of outputs", (2, 7, 9, 2), (3, 5, 2, 4), stride=2),
         _sharing_case(rng, "stride 2 and padding", (3, 6, 10, 2), (2, 4, 2, 3), stride=2, pad=1),
@@ -37,7 +37,7 @@ def _tiled_cases(rng):
     return [
         case("two filters take turns along a row", (1, 3, 6, 1), (2, 2, 1, 1), (1, 2)),
         case("one tile: a convolution", (2, 5, 7, 3), (3, 2, 3, 4), (1, 1)),
-        case("a tile of 2×3, all sizes different", (2, 6, 9, 3), (3, 2, 3, 4), (2, 3)),
+        case("a tile of 2×3, all sizes different", (4, 13, 15, 7), (5, 6, 7, 8), (2, 3)),
         case("square filters, padded", (2, 5, 4, 3), (3, 3, 3, 2), (3, 2), pad=1),
         case("stride 2", (2, 7, 11, 2), (3, 3, 2, 4), (2, 2), stride=2),
         case("stride 2 and padding", (3, 6, 10, 2), (2, 4, 2, 3), (3, 2), stride=2, pad=1),
@@ -68,7 +68,7 @@ def _count_cases(rng):
         case("one number in, one number out", (1, 1, 1), (1, 1), 1, (1, 1)),
         case("32×32×3, ten 5×5 filters", (32, 32, 3), (5, 5), 10, (2, 2)),
         case("the first layer of AlexNet", (227, 227, 3), (11, 11), 96, (5, 5), 4),
-        case("all sizes different", (9, 13, 5), (3, 2), 4, (2, 6)),
+        case("all sizes different", (9, 13, 5), (3, 2), 4, (6, 8)),
         case("drawn at random", (FH + 11, FW + 16, C), (FH, FW), K, (TH, TW)),
     ]
 
@@ -86,7 +86,9 @@ def _pool_cases(rng):
     # In the first windows lie side by side.
     return [
         _pool_case(rng, "one image, one channel", (1, 4, 6, 1), (2, 2), 2),
-        _pool_case(rng, "windows of 2×3, all sizes different", (2, 6, 9, 4), (2, 3), 2, _shuffled),
+        _pool_case(
+            rng, "windows of 4×5, all sizes different", (3, 16, 19, 6), (4, 5), 2, _shuffled
+        ),
         _pool_case(rng, "overlapping windows, 3×3 at stride 2", (2, 7, 5, 3), (3, 3), 2),
         _pool_case(rng, "windows of 3×2 at stride 1", (2, 5, 4, 3), (3, 2), 1),
         _pool_case(rng, "no number above zero", (2, 4, 5, 3), (2, 3), 2, _below_zero),
