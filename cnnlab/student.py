@@ -35,6 +35,7 @@ from cnnlab.grading.paper import (
     tags,
 )
 from cnnlab.ops import Op, Ops
+from cnnlab.shapes import pair
 from cnnlab.table import Table
 
 SECONDS = 5.0  # that an answer's cell may take to define what it defines
@@ -44,18 +45,25 @@ SECONDS = 5.0  # that an answer's cell may take to define what it defines
 class Seam:
     """Where answers take the place of an operation of the library.
 
-    The forward answer has the library's signature. The backward answer gets a cache whose content
-    its question states: `cache` makes it of the arguments of the forward pass. Where it also takes
-    what the forward pass has `drawn` by chance, which nobody can work out again, the two answers
-    are used together or not at all. Where one question is both, its answer returns a loss and the
-    gradient of its first argument.
+    The forward answer has the library's signature, but for options that its question gives in a
+    form of its own: `options` makes them of the library's. The backward answer gets a cache whose
+    content its question states: `cache` makes it of the arguments of the forward answer. Where it
+    also takes what the forward pass has `drawn` by chance, which nobody can work out again, the two
+    answers are used together or not at all. Where one question is both, its answer returns a loss
+    and the gradient of its first argument.
     """
 
     op: str
     forward: str
     backward: str
     cache: Callable[..., Any] = lambda *args: args
+    options: Callable[..., dict] = dict
     drawn: str = ""
+
+
+def _window_and_stride(*, kernel_size, stride=None):
+    """A window of two numbers, and a stride that is always given."""
+    return {"kernel_size": pair(kernel_size), "stride": kernel_size if stride is None else stride}
 
 
 SEAMS = (
@@ -83,6 +91,16 @@ SEAMS = (
             (mask, rate) if training else (np.ones(x.shape, bool), 0.0)
         ),
         drawn="mask",
+    ),
+    *(
+        Seam(
+            op,
+            forward=f"a2.{op}_forward",
+            backward=f"a4.{op}_backward",
+            cache=lambda x, *, kernel_size, stride: (x, kernel_size, stride),
+            options=_window_and_stride,
+        )
+        for op in ("max_pool", "avg_pool")
     ),
 )
 
@@ -276,7 +294,7 @@ def _op(seam: Seam, forward: Callable | None, backward: Callable | None) -> Op:
     def run_forward(*args, **options):
         if forward is None:
             return ours.forward(*args, **options)[0], (args, options)
-        parts, plain = _for_learners(args, options)
+        parts, plain = _for_learners(seam, args, options)
         view = find(seam.forward).view
         outs = [view(forward(*part, **plain)) for part in parts]
         if seam.drawn:  # no operation that draws knows groups
@@ -288,7 +306,7 @@ def _op(seam: Seam, forward: Callable | None, backward: Callable | None) -> Op:
         args, options = cache
         if backward is None:
             return ours.backward(dout, ours.forward(*args, **options)[1])
-        parts, plain = _for_learners(args, options)
+        parts, plain = _for_learners(seam, args, options)
         view = find(seam.backward).view
         found = [
             view(backward(upstream, seam.cache(*part, **plain)))
@@ -311,7 +329,7 @@ def _loss(function: Callable) -> Op:
     return Op(run_forward, lambda dout, dx: dx.dtype.type(dout) * dx)
 
 
-def _for_learners(args: tuple, options: dict) -> tuple[list[tuple], dict]:
+def _for_learners(seam: Seam, args: tuple, options: dict) -> tuple[list[tuple], dict]:
     """The arguments of each group, as a course that knows no groups has them, and the options.
 
     In images and filters alike the last axis is divided. Of two equal strides one is left.
@@ -322,6 +340,7 @@ def _for_learners(args: tuple, options: dict) -> tuple[list[tuple], dict]:
         if name != "groups"
     }
     groups = options.get("groups", 1)
+    plain = seam.options(**plain)
     if groups == 1:
         return [args], plain
     split = (np.split(array, groups, axis=-1) for array in args)

@@ -10,6 +10,7 @@
 # | 1 | the size of the output | 20 | 15 | ●○○ |
 # | 2 | convolution with loops | 40 | 45 | ●●○ |
 # | 3 | convolution, vectorized | 40 | 60 | ●●● |
+# | + | convolution with the flip, if you like | | 25 | ●●○ |
 #
 # **You need** page [02 Convolution](../notebooks/02_convolution.ipynb).
 #
@@ -26,14 +27,18 @@
 # %%
 import numpy as np
 
-from cnnlab import shapes
+from cnnlab import shapes, viz
 
+viz.use_style()
 rng = np.random.default_rng(0)
 
 # %% [markdown] tags=["T09", "T10", "T11"]
 # ## Question 1: the size of the output
 #
 # **20 points · 15 minutes · difficulty ●○○**
+#
+# **In a network:** every layer takes the size that the one below puts out. With this one formula a
+# whole network can be laid out on paper before a line of it is written.
 #
 # A window of $F$ pixels slides along an axis of $W$ pixels in steps of $S$. Before it
 # starts, $P$ zeros are added at *each* end. How many positions are there?
@@ -109,7 +114,8 @@ check("a1.output_size", output_size)
 #
 # **40 points · 45 minutes · difficulty ●●○**
 #
-# Now the operation itself, written so plainly that you can see every multiplication. First a
+# **In a network:** this is the operation that most of its time goes into. Here it is written so
+# plainly that you can see every multiplication; whatever is faster has to agree with it. First a
 # small example: one 3×3 image, one 2×2 filter, bias 10.
 
 # %%
@@ -212,6 +218,9 @@ check("a1.conv_loops", conv_loops)
 # ## Question 3: convolution, vectorized
 #
 # **40 points · 60 minutes · difficulty ●●●**
+#
+# **In a network:** training runs this thousands of times, so it has to be fast. How much faster it
+# is than the loops, you measure below.
 #
 # The loops make N·OH·OW·K small dot products. A matrix product makes them all in one go, and
 # few operations are better tuned. So: collect the windows into one large
@@ -333,6 +342,82 @@ with when_written("conv_loops", "conv_forward"):
     loops = min(repeat(lambda: conv_loops(x, w, b, pad=2), number=1, repeat=5))
     product = min(repeat(lambda: conv_forward(x, w, b, pad=2), number=1, repeat=20))
     print(f"the loops took {loops / product:.0f} times as long")
+
+# %% [markdown] tags=["T04"]
+# ## If you like: convolution with the flip
+#
+# **no points · 25 minutes · difficulty ●●○**
+#
+# **In a network:** on the way back through a convolution layer, each output hands its gradient to
+# the pixels that it saw. That is a convolution too, but the one of mathematics, with the flip.
+# Assignment 4 needs it; here you find out where the flip comes from.
+#
+# Think of a telescope that is a little out of focus: it draws each star as a small blot, always the
+# same one, brighter or fainter. Where two blots overlap, their light adds up. The image is the
+# stars, the kernel is the blot, and what the telescope sees is their **convolution**:
+#
+# $$\text{out}[i+u,\; j+v] \;\mathrel{+}=\; \text{image}[i,j]\;\, \text{kernel}[u,v]$$
+#
+# A blot may hang over the edge, so the result is larger than the image: H + FH − 1 rows and
+# W + FW − 1 columns. **Predict** it for the two stars below.
+
+# %%
+stars = np.array([[0.0, 2, 0, 0], [0, 0, 1, 0]])
+blot = np.array([[1.0, 2], [3, 4]])
+viz.show(viz.grids({"stars": stars, "blot": blot}), alt="stars: a 2 and a 1; blot: 1 2 above 3 4.")
+
+# %% [markdown] tags=["T04"]
+# The same, seen from one output: it collects from the pixels up and to the *left* of it, and the
+# farther away a pixel is, the farther down and right is the number of the kernel that it meets.
+# Whoever slides a window, and so collects, has to turn the kernel by 180° first. Whoever hands out
+# turns nothing. Either way is fine here.
+
+
+# %% question="a1.convolve" points=0 minutes=25 difficulty=2
+def convolve(image, kernel):
+    """The convolution of mathematics, over all places where image and kernel touch.
+
+    image : (H, W), kernel : (FH, FW).
+
+    Returns out : (H + FH - 1, W + FW - 1).
+    """
+    # BEGIN SOLUTION
+    (H, W), (FH, FW) = image.shape, kernel.shape
+    out = np.zeros((H + FH - 1, W + FW - 1))
+    for i in range(H):
+        for j in range(W):
+            out[i : i + FH, j : j + FW] += image[i, j] * kernel
+    return out
+    # END SOLUTION
+
+
+# %%
+with when_written("convolve"):
+    print(convolve(stars, blot))
+
+# %% check="a1.convolve"
+from cnnlab.check import check
+
+check("a1.convolve", convolve)
+
+# %% [markdown]
+# <details><summary>Hint 1: where to begin</summary>
+#
+# With zeros of the size of the result, and a loop over the *pixels of the image*. What does one
+# pixel add, and where?
+# </details>
+#
+# <details><summary>Hint 2: one pixel</summary>
+#
+# The blot of pixel (i, j) begins at row i and column j of the result and is FH × FW pixels large.
+# `+=` works on a slice as well.
+# </details>
+#
+# <details><summary>Hint 3: or with windows</summary>
+#
+# Zeros around the image, FH − 1 rows and FW − 1 columns at each side; the kernel turned by
+# `kernel[::-1, ::-1]`; then slide as in question 2.
+# </details>
 
 # %% [markdown]
 # ## Your points

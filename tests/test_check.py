@@ -206,6 +206,29 @@ def _numbers_in(outcome):
     yield from map(float, outcome.get("data", []))
 
 
+@pytest.mark.parametrize(
+    ("question_id", "count"),
+    [
+        ("a1.convolve", 6),  # H W, FH FW, and the result
+        ("a2.local_forward", 9),  # N H W C, FH FW K, OH OW
+        ("a2.tiled_forward", 11),  # and TH TW
+        ("a2.max_pool_forward", 9),  # N H W C, FH FW S, OH OW
+        ("a2.parameter_counts", 10),  # H W C, OH OW K, FH FW, TH TW
+    ],
+)
+def test_where_a_case_says_so_all_sizes_differ(question_id, count):
+    question = find(question_id)
+    cases = question.cases(np.random.default_rng(0))
+    (case,) = (case for case in cases if "all sizes different" in case.name)
+    sizes = [np.shape(arg) if isinstance(arg, np.ndarray) else arg for arg in case.args]
+    if "kernel_size" in case.options:
+        sizes += [case.options["kernel_size"], (case.options["stride"],)]
+    sizes.append(np.shape(question.reference(*case.args, **case.options)))
+    if question_id == "a2.parameter_counts":
+        sizes.pop()  # four counts
+    assert len({size for shape in sizes for size in shape}) == count
+
+
 def test_a_fresh_seed_draws_other_numbers():
     question = find("a1.conv_loops")
     assert reference_record(question, 1) != reference_record(question, 2)

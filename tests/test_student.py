@@ -1,5 +1,8 @@
 """A learner's own answers in real networks: what is right is used, what is not blocks nothing."""
 
+import shutil
+from pathlib import Path
+
 import nbformat
 import numpy as np
 import pytest
@@ -11,10 +14,11 @@ from cnnlab.check.questions.base import eighths
 from cnnlab.check.record import Case
 from cnnlab.grading.build import blank_of, read_source
 from cnnlab.grading.paper import mark
-from cnnlab.layers import LRN, Affine, Conv, Dropout, Flatten, ReLU
+from cnnlab.layers import LRN, Affine, AvgPool, Conv, Dropout, Flatten, MaxPool, ReLU
 from cnnlab.model import Sequential
 from cnnlab.student import Answer, Answers, load_answers
 
+ROOT = Path(__file__).parents[1]
 SOURCE = """# %%
 import numpy as np
 
@@ -108,8 +112,8 @@ def course(tmp_path, monkeypatch):
         returns=("dx", "dw", "db"),
     )
     monkeypatch.setitem(QUESTIONS, "a4.conv_backward", backward)
-    conv = tuple(seam for seam in student.SEAMS if seam.op == "conv")
-    monkeypatch.setattr(student, "SEAMS", conv)
+    # What assignments ask for besides is no part of this course.
+    monkeypatch.setattr(student, "SEAMS", student.SEAMS[:1])
     monkeypatch.setenv("CNNLAB_COURSE", str(tmp_path))
     for folder in ("solutions", "assignments"):
         (tmp_path / folder).mkdir()
@@ -354,6 +358,40 @@ def test_the_learners_loss_hands_on_the_gradient_it_returned(dtype):
     assert out.dtype == dx.dtype == dtype
     np.testing.assert_allclose(out, right, rtol=1e-6)
     np.testing.assert_allclose(dx, ops.softmax_loss_backward(3.0, right_cache), atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def solved(tmp_path_factory):
+    """The answers of the course itself to its questions about pooling."""
+    folder = tmp_path_factory.mktemp("answers")
+    for name in ("a2_variants_pooling", "a4_conv_backward"):
+        shutil.copy(ROOT / "solutions" / f"{name}.ipynb", folder)
+    return load_answers(folder)
+
+
+@pytest.mark.parametrize("kind", [MaxPool, AvgPool])
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ({"kernel_size": 2}, (6, 8)),
+        ({"kernel_size": (3, 3)}, (6, 9)),
+        ({"kernel_size": 3, "stride": 2}, (7, 9)),
+        ({"kernel_size": (3, 2), "stride": (1, 1)}, (5, 4)),
+    ],
+    ids=str,
+)
+def test_pooling_runs_on_the_learners_code(solved, kind, options, size):
+    assert rows(solved)[kind.op] == ("yours", "yours")
+    rng, found = np.random.default_rng(0), []
+    x = rng.normal(size=(2, *size, 3)).astype(np.float32)
+    for table in (solved.ops, fast.ops):
+        layer = kind(**options)
+        layer.build(x.shape[1:], rng=rng, dtype=np.float32, ops=table)
+        out = layer.forward(x)
+        found.append([out, layer.backward(np.cos(out))])
+    for mine, ours in zip(*found, strict=True):
+        assert mine.dtype == np.float32
+        np.testing.assert_allclose(mine, ours, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("seam", student.SEAMS, ids=lambda seam: seam.op)

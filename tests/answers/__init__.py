@@ -5,6 +5,7 @@ Each file is for one page or assignment; RIGHT lists (question id, function).
 
 from answers import (
     a1_convolution,
+    a2_variants_pooling,
     a3_backpropagation,
     a4_conv_backward,
     a6_training,
@@ -14,6 +15,7 @@ from answers import (
 RIGHT_ANSWERS = [
     *s0_start.RIGHT,
     *a1_convolution.RIGHT,
+    *a2_variants_pooling.RIGHT,
     *a3_backpropagation.RIGHT,
     *a4_conv_backward.RIGHT,
     *a6_training.RIGHT,

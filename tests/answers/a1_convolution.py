@@ -60,6 +60,36 @@ def size_by_divmod(size, kernel_size, *, stride=1, pad=0):
     return np.int64(whole + 1)
 
 
+def convolve_by_stars(image, kernel):
+    """Each pixel is a star that draws the kernel."""
+    (H, W), (FH, FW) = image.shape, kernel.shape
+    out = np.zeros((H + FH - 1, W + FW - 1))
+    for i in range(H):
+        for j in range(W):
+            out[i : i + FH, j : j + FW] += image[i, j] * kernel
+    return out
+
+
+def convolve_by_windows(image, kernel):
+    FH, FW = kernel.shape
+    padded = np.pad(image, ((FH - 1, FH - 1), (FW - 1, FW - 1)))
+    windows = sliding_window_view(padded, (FH, FW))
+    return np.einsum("ijuv,uv->ij", windows, kernel[::-1, ::-1])
+
+
+def convolve_by_places_in_float32(image, kernel):
+    """The other way around: each place of the kernel draws the image."""
+    return convolve_by_stars(kernel.astype(np.float32), image.astype(np.float32))
+
+
+def convolve_row_by_row(image, kernel):
+    out = np.zeros((len(image) + len(kernel) - 1, image.shape[1] + kernel.shape[1] - 1))
+    for i, row in enumerate(image):
+        for u, weights in enumerate(kernel):
+            out[i + u] += np.convolve(row, weights)
+    return out
+
+
 RIGHT = [
     ("a1.output_size", size_by_counting),
     ("a1.output_size", size_by_divmod),
@@ -69,4 +99,8 @@ RIGHT = [
     ("a1.conv_forward", lambda *args, **options: (conv_over_places(*args, **options), None)),
     ("a1.conv_forward", lambda *args, **options: (conv_einsum(*args, **options), args)),
     ("a1.conv_forward", ops.conv_forward),
+    ("a1.convolve", convolve_by_stars),
+    ("a1.convolve", convolve_by_windows),
+    ("a1.convolve", convolve_by_places_in_float32),
+    ("a1.convolve", convolve_row_by_row),
 ]

@@ -1,16 +1,21 @@
 """Wrong versions that learners really write: a file for each family of operations."""
 
 from cnnlab.check.mistakes import (  # noqa: F401 - they fill MISTAKES
+    affine_as_conv,
     conv,
     conv_backward,
+    convolve,
     data,
     dropout,
     gates,
     gradcheck,
     layers,
+    local,
     loss,
     lrn,
+    parameters,
     patch,
+    pool,
     pool_backward,
     sizes,
     steps,

@@ -7,6 +7,7 @@ grading run a fresh one. There is a file for each page and assignment with quest
 
 from cnnlab.check.questions import (
     a1_convolution,
+    a2_variants_pooling,
     a3_backpropagation,
     a4_conv_backward,
     a6_training,
@@ -16,7 +17,14 @@ from cnnlab.check.questions.base import Question
 
 __all__ = ["QUESTIONS", "Question", "find"]
 
-_PAPERS = (s0_start, a1_convolution, a3_backpropagation, a4_conv_backward, a6_training)
+_PAPERS = (
+    s0_start,
+    a1_convolution,
+    a2_variants_pooling,
+    a3_backpropagation,
+    a4_conv_backward,
+    a6_training,
+)
 
 QUESTIONS = {question.id: question for paper in _PAPERS for question in paper.QUESTIONS}
 

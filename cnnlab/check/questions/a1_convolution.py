@@ -1,4 +1,6 @@
-"""Assignment 1: the size of the output, and convolution forward."""
+"""Assignment 1: the size of the output, convolution forward, and convolution with the flip."""
+
+import numpy as np
 
 from cnnlab.check.questions.base import Question, eighths
 from cnnlab.check.record import Case
@@ -50,6 +52,29 @@ def _output_size_cases(rng):
     ]
 
 
+def _convolve_cases(rng):
+    def case(name, image, kernel):
+        return Case(name, (eighths(rng, *image), eighths(rng, *kernel)))
+
+    star = np.zeros((3, 4))
+    star[1, 2] = 1
+    return [
+        Case("a single star", (star, eighths(rng, 2, 3))),
+        case("one pixel in each", (1, 1), (1, 1)),
+        case("all sizes different", (4, 9), (3, 2)),
+        case("a square kernel", (3, 5), (3, 3)),
+        case("a row over a column", (1, 5), (3, 1)),
+        case("a kernel that is larger than the image", (2, 3), (4, 5)),
+    ]
+
+
+def _convolve(image, kernel):
+    FH, FW = kernel.shape
+    padded = np.pad(image, ((FH - 1, FH - 1), (FW - 1, FW - 1)))
+    turned = kernel[::-1, ::-1, None, None]
+    return _conv_out(padded[None, :, :, None], turned, np.zeros(1))[0, :, :, 0]
+
+
 def _conv_out(x, w, b, *, stride=1, pad=0):
     return conv_forward(x, w, b, stride=stride, pad=pad)[0]
 
@@ -65,4 +90,5 @@ QUESTIONS = (
         returns=("out", "cache"),
         no_loops=_small_and_large,
     ),
+    Question("a1.convolve", _convolve, _convolve_cases, "convolve"),
 )
