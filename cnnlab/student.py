@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnlab import fast
+from cnnlab import fast, ops
 from cnnlab.check.clock import TooSlow, time_limit
 from cnnlab.check.questions import QUESTIONS, find
 from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, judge, make_record, reference_record
@@ -45,13 +45,46 @@ class Seam:
     """Where answers take the place of an operation of the library.
 
     The forward answer has the library's signature. The backward answer gets a cache whose content
-    its question states: `cache` makes it of the arguments of the forward pass.
+    its question states: `cache` makes it of the arguments of the forward pass. Where an answer is
+    asked for in another form, `as_forward` and `as_backward` make a function of the library's form
+    of it; what they get returns its parts by name.
     """
 
     op: str
     forward: str
     backward: str
-    cache: Callable[..., tuple]
+    cache: Callable[..., Any]
+    as_forward: Callable[[Callable], Callable] = lambda answer: answer
+    as_backward: Callable[[Callable], Callable] = lambda answer: answer
+
+
+def _norm_forward(answer):
+    """Of (N, C) alone, with running statistics that it moves: in the library the layer does."""
+
+    def forward(x, gamma, beta, *, mean=None, var=None, eps=1e-5):
+        training = mean is None
+        held = (np.zeros_like(gamma), np.ones_like(gamma)) if training else (mean, var)
+        rows = x.reshape(-1, x.shape[-1])
+        parts = answer(rows, gamma, beta, *held, momentum=0.9, eps=eps, training=training)
+        return parts["out"].reshape(x.shape)
+
+    return forward
+
+
+def _norm_backward(answer):
+    """Of (N, C) alone, in training; with given statistics, which are constants, ours."""
+
+    def backward(dout, cache):
+        normalized, scale, gamma, of_batch = cache
+        if not of_batch:
+            return dict(
+                zip(("dx", "dgamma", "dbeta"), ops.batch_norm_backward(dout, cache), strict=True)
+            )
+        rows, normalized = (array.reshape(-1, len(gamma)) for array in (dout, normalized))
+        parts = answer(rows, (normalized, 1 / scale, gamma))
+        return parts | {"dx": parts["dx"].reshape(dout.shape)}
+
+    return backward
 
 
 SEAMS = (
@@ -60,6 +93,26 @@ SEAMS = (
         forward="a1.conv_forward",
         backward="a4.conv_backward",
         cache=lambda x, w, b, *, stride=1, pad=0: (x, w, b, stride, pad),
+    ),
+    Seam(
+        "sigmoid",
+        forward="a5.sigmoid_forward",
+        backward="a5.sigmoid_backward",
+        cache=lambda x: ops.sigmoid_forward(x)[0],
+    ),
+    Seam(
+        "leaky_relu",
+        forward="a5.leaky_relu_forward",
+        backward="a5.leaky_relu_backward",
+        cache=lambda x, *, slope=0.01: (x, slope),
+    ),
+    Seam(
+        "batch_norm",
+        forward="a5.batch_norm_forward",
+        backward="a5.batch_norm_backward",
+        cache=lambda *args, **options: ops.batch_norm_forward(*args, **options)[1],
+        as_forward=_norm_forward,
+        as_backward=_norm_backward,
     ),
 )
 
@@ -249,8 +302,8 @@ def _op(seam: Seam, forward: Callable | None, backward: Callable | None) -> Op:
         if forward is None:
             return ours.forward(*args, **options)[0], cache
         parts, plain = _for_learners(args, options)
-        view = find(seam.forward).view
-        outs = [view(forward(*part, **plain)) for part in parts]
+        run = seam.as_forward(_viewed(seam.forward, forward))
+        outs = [run(*part, **plain) for part in parts]
         return _joined(outs, args[0].dtype), cache
 
     def run_backward(dout, cache):
@@ -258,9 +311,9 @@ def _op(seam: Seam, forward: Callable | None, backward: Callable | None) -> Op:
         if backward is None:
             return ours.backward(dout, ours.forward(*args, **options)[1])
         parts, plain = _for_learners(args, options)
-        view = find(seam.backward).view
+        run = seam.as_backward(_viewed(seam.backward, backward))
         found = [
-            view(backward(upstream, seam.cache(*part, **plain)))
+            run(upstream, seam.cache(*part, **plain))
             for upstream, part in zip(np.split(dout, len(parts), axis=-1), parts, strict=True)
         ]
         if not isinstance(found[0], dict):
@@ -268,6 +321,12 @@ def _op(seam: Seam, forward: Callable | None, backward: Callable | None) -> Op:
         return tuple(_joined([f[name] for f in found], args[0].dtype) for name in found[0])
 
     return Op(run_forward, run_backward)
+
+
+def _viewed(question_id: str, answer: Callable) -> Callable:
+    """The answer, returning what its question names."""
+    view = find(question_id).view
+    return lambda *args, **options: view(answer(*args, **options))
 
 
 def _for_learners(args: tuple, options: dict) -> tuple[list[tuple], dict]:

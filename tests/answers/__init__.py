@@ -3,6 +3,6 @@
 Each file is for one page or assignment; RIGHT lists (question id, function).
 """
 
-from answers import a1_convolution, a4_conv_backward, s0_start
+from answers import a1_convolution, a4_conv_backward, a5_signals, s0_start
 
-RIGHT_ANSWERS = [*s0_start.RIGHT, *a1_convolution.RIGHT, *a4_conv_backward.RIGHT]
+RIGHT_ANSWERS = [*s0_start.RIGHT, *a1_convolution.RIGHT, *a4_conv_backward.RIGHT, *a5_signals.RIGHT]

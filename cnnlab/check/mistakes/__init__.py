@@ -1,8 +1,11 @@
 """Wrong versions that learners really write: a file for each family of operations."""
 
 from cnnlab.check.mistakes import (  # noqa: F401 - they fill MISTAKES
+    activations,
+    batch_norm,
     conv,
     conv_backward,
+    initial,
     patch,
     pool_backward,
     sizes,
