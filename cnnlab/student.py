@@ -21,7 +21,7 @@ import numpy as np
 from cnnlab import fast, ops
 from cnnlab.check.clock import TooSlow, time_limit
 from cnnlab.check.questions import QUESTIONS, find
-from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, judge, make_record, reference_record
+from cnnlab.check.verdict import RIGHT, judge, make_record, reference_record
 from cnnlab.grading.paper import (
     SKIPPED_TAGS,
     Paper,
@@ -205,7 +205,7 @@ def _answers_of(path: Path, root: Path) -> Iterator[tuple[str, Answer]]:
     try:
         submission = read_submission(path)
         paper = load_paper(name_of(submission, path, root), root)
-        notebook, written = paper.graft(submission)
+        notebook, _ = paper.graft(submission)
     except UnreadableError as error:
         if path.stem in paper_names(root):
             why = str(error).rstrip(".")
@@ -223,9 +223,7 @@ def _answers_of(path: Path, root: Path) -> Iterator[tuple[str, Answer]]:
                 function = eval(handed_over, space)
             except Exception:  # a name, or a part of what it names, that is not there
                 function = None
-            if written[question] != "written":
-                yield question, Answer(why=NOT_ATTEMPTED)
-            elif function is None and question in broken:
+            if function is None and question in broken:
                 yield question, Answer(why=f"{broken[question]}; there is no {handed_over}")
             else:
                 yield question, _judged(question, function)
