@@ -14,9 +14,11 @@
 # | 4 | leaky ReLU, backward | 10 | 10 | ●○○ |
 # | 5 | how wide weights start | 10 | 10 | ●●○ |
 # | 6 | batch normalization | 25 | 25 | ●●○ |
-# | 7 | batch normalization, backward | 20 | 30 | ●●● |
+# | 7 | batch normalization, backward | 20 | 25 | ●●● |
 # | 8 | batch normalization after a convolution | 10 | 10 | ●●○ |
 # | + | a slope that is learned, if you like | | 15 | ●●○ |
+#
+# With what there is to read and to run, that makes about two hours.
 #
 # **You need** the chain rule, and sums and means along an axis of an array.
 #
@@ -46,14 +48,14 @@ rng = np.random.default_rng(0)
 # %%
 line = np.linspace(-6, 6, 241)
 curves = {
-    "sigmoid": ops.reference.sigmoid,
-    "tanh": ops.reference.tanh,
-    "ReLU": ops.reference.relu,
-    "leaky ReLU, slope 0.1": ops.reference.leaky_relu,
+    "sigmoid": (ops.reference.sigmoid, {}),
+    "tanh": (ops.reference.tanh, {}),
+    "ReLU": (ops.reference.relu, {}),
+    "leaky ReLU, slope 0.1": (ops.reference.leaky_relu, {"slope": 0.1}),
 }
 values, slopes = viz.row(2)
-for name, op in curves.items():
-    out, cache = op.forward(line, **({"slope": 0.1} if "leaky" in name else {}))
+for name, (op, options) in curves.items():
+    out, cache = op.forward(line, **options)
     values.plot(line, out, label=name)
     slopes.plot(line, op.backward(np.ones_like(line), cache))
 values.set(title="out", xlabel="x", ylim=(-1.5, 3))
@@ -515,18 +517,20 @@ for start in (0.5, 0.0):
 # Said aloud: `x` is (N, C), N images with C features each. Everything runs down the columns: `mu`,
 # the variance, γ and β are (C,). The small ε keeps a constant feature from being divided by 0.
 #
-# A worked example, by the library. **Predict:** two images, two features, the second of which
-# is ten times as large. What comes out with γ = 1 and β = 0?
+# A worked example, by the library: two images, three features. The second feature is ten times the
+# first, the third is the same in both images. **Predict** what comes out with γ = 1 and β = 0.
 
 # %%
-pair = np.array([[1.0, 10], [3, 30]])
-out, _ = ops.batch_norm_forward(pair, np.ones(2), np.zeros(2))
+two_images = np.array([[1.0, 10, 5], [3, 30, 5]])
+settings = {"momentum": 0.9, "eps": 1e-5, "training": True}
+out, _ = ops.batch_norm_forward(two_images, np.ones(3), np.zeros(3))
 print(out.round(3))
 
 # %% [markdown] tags=["T27"]
-# Both features come out alike. But there is a catch: what becomes of an image depends on the other
-# images in its batch. At test time that will not do, and a single image would always come out as β.
-# So in training the layer gathers running statistics, and at test time it uses those:
+# The first two come out alike, and in the third nothing is left. But there is a catch: what becomes
+# of an image depends on the other images in its batch. At test time that will not do, and a single
+# image would always come out as β. So in training the layer gathers running statistics, and at test
+# time it uses those:
 #
 # $$\text{new mean} = m \cdot \text{running mean} + (1 - m) \cdot \mu \qquad
 #   \text{new var} = m \cdot \text{running var} + (1 - m) \cdot \sigma^2$$
@@ -570,10 +574,15 @@ def batch_norm_forward(x, gamma, beta, running_mean, running_var, *, momentum, e
 
 # %%
 with when_written("batch_norm_forward"):
-    settings = {"momentum": 0.9, "eps": 1e-5, "training": True}
-    scales = np.array([1.0, 2]), np.array([0.0, 5])
-    out, new_mean, new_var = batch_norm_forward(pair, *scales, np.zeros(2), np.ones(2), **settings)
-    print(out.round(3), new_mean.round(3), new_var.round(3))
+    for result in batch_norm_forward(
+        two_images,
+        np.array([1.0, 2, 1]),  # gamma
+        np.array([0.0, 5, 7]),  # beta
+        np.zeros(3),  # running_mean
+        np.ones(3),  # running_var
+        **settings,
+    ):
+        print(result.round(3))
 
 # %% check="a5.batch_norm_forward"
 from cnnlab.check import check
@@ -597,7 +606,7 @@ check("a5.batch_norm_forward", batch_norm_forward)
 # <details><summary>Hint 3: the running statistics</summary>
 #
 # In training mix the old with that of the batch, into new arrays. In the other branch there is
-# nothing to compute. In the example the means are 2 and 20: with momentum 0.9 a tenth of them
+# nothing to compute. In the example the means are 2, 20 and 5: with momentum 0.9 a tenth of them
 # arrives.
 # </details>
 #
@@ -631,7 +640,7 @@ with when_written("batch_norm_forward"):
 #
 # ## Question 7: batch normalization, backward
 #
-# **20 points · 30 minutes · difficulty ●●●**
+# **20 points · 25 minutes · difficulty ●●●**
 #
 # One column is enough on paper; all columns are alike. The cache holds $\hat x$ and
 # $s = \sqrt{\sigma^2 + \varepsilon}$. γ and β are easy. `out` is γ · x̂ + β in every row, and what
@@ -674,8 +683,8 @@ with when_written("batch_norm_forward"):
 # | `dx` | (N, C) | the first of three results |
 # | `dgamma`, `dbeta` | (C,) | the other two |
 #
-# The check judges each of the three by itself: if `dx` does not come, return zeros for it and
-# begin with the others.
+# The check judges each of the three by itself, so you can begin with `dgamma` and `dbeta` and
+# return zeros for `dx`. The points are for all three.
 
 # %% [markdown] tags=["T27"]
 # An example first: three images, one feature. **Predict** the sum of `dx`, and the sum of
@@ -691,7 +700,7 @@ sums = abs(column_dx.sum()), abs((column_dx * x_hat).sum())
 print(column_dx.ravel().round(3), "and the sums:", *(f"{total:.4f}" for total in sums))
 
 
-# %% question="a5.batch_norm_backward" points=20 minutes=30 difficulty=3
+# %% question="a5.batch_norm_backward" points=20 minutes=25 difficulty=3
 def batch_norm_backward(dout, cache):
     """Hand the gradient back through batch normalization, in training.
 
@@ -765,8 +774,13 @@ check("a5.batch_norm_backward", batch_norm_backward)
 # No running statistics this time. One way is to take the means over three axes at once; another
 # is to make a matrix of it, (N·H·W, C), normalize its columns and go back.
 #
-# **Predict:** two images of 2×2 pixels with 3 channels. How many means are there, and how many
+# **Predict:** two images of 4×5 pixels with 3 channels. How many means are there, and how many
 # numbers go into each?
+#
+# <details><summary>On paper</summary>
+#
+# 3 means, one for each channel, each over $2 \cdot 4 \cdot 5 = 40$ numbers.
+# </details>
 
 
 # %% question="a5.batch_norm_conv" points=10 minutes=10 difficulty=2
@@ -788,7 +802,7 @@ def batch_norm_conv(x, gamma, beta, *, eps):
 
 # %%
 with when_written("batch_norm_conv"):
-    maps = rng.normal(size=(2, 2, 2, 3)) * [1, 10, 100]
+    maps = rng.normal(size=(2, 4, 5, 3)) * [1, 10, 100]
     out = batch_norm_conv(maps, np.ones(3), np.array([0.0, 0, 7]), eps=1e-5)
     print("means", np.abs(out.mean(axis=(0, 1, 2))).round(3), "widths", out.std((0, 1, 2)).round(3))
 

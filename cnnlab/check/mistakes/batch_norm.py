@@ -383,6 +383,11 @@ MEAN_PATH = "The way through the mean is missing"
 VAR_PATH = "The way through the variance is missing"
 
 
+@_dx("dx is still zero", f"{THREE} Begin with the first, as if mean and variance were constants.")
+def dx_zero(dout, normalized, std, gamma):
+    return np.zeros_like(dout)
+
+
 @_dx("Mean and variance are taken for constants", f"{THREE} Here only the first is there.")
 def dx_of_constants(dout, normalized, std, gamma):
     return gamma * dout / std
@@ -715,6 +720,16 @@ _conv("Each pixel is normalized by itself", f"{ONE_FOR_EACH} Here it is over the
 _conv("An axis is left out", f"{ONE_FOR_EACH} Here each column has its own.", (0, 1))
 _conv("An axis is left out", f"{ONE_FOR_EACH} Here each row has its own.", (0, 2))
 _conv("The variance divides by one less than the count", BY_N, (0, 1, 2), 1)
+
+
+@mistake(
+    "batch_norm_conv",
+    "The channels are taken for the second axis",
+    "In PyTorch they are. Here the order is N, H, W, C: the channels are the last axis.",
+)
+def channels_second(x, gamma, beta, *, eps):
+    gamma, beta = (scale.reshape(1, -1, 1, 1) for scale in (gamma, beta))
+    return _over(x, gamma, beta, eps, (0, 2, 3))
 
 
 MIXED = "The reshape mixes the channels"
