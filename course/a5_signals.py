@@ -40,7 +40,7 @@ rng = np.random.default_rng(0)
 #
 # Layers that only multiply and add, one after the other, are together a single such layer. Between
 # them something has to bend: an *activation function*, applied to each number by itself. Here are
-# four, and below them their slopes.
+# four, and beside them their slopes.
 #
 # **Predict:** on the way back, the gradient is multiplied by the slope. Where on each curve does
 # nothing come through?
@@ -370,7 +370,7 @@ check("a5.leaky_relu_backward", leaky_relu_backward)
 # Weights are drawn from a Gaussian around 0. How wide should it be? Follow the size of the signal
 # through ten layers of 200 ReLUs.
 #
-# **Predict:** with which of these widths is there still a signal at the end?
+# **Predict:** of the widths 0, 0.01, 0.07, 0.1 and 0.5, with which is there still a signal at the end?
 
 
 # %%
