@@ -370,7 +370,7 @@ check("a5.leaky_relu_backward", leaky_relu_backward)
 # Weights are drawn from a Gaussian around 0. How wide should it be? Follow the size of the signal
 # through ten layers of 200 ReLUs.
 #
-# **Predict:** of the widths 0, 0.01, 0.07, 0.1 and 0.5, with which is there still a signal at the end?
+# **Predict:** with which of the widths 0, 0.01, 0.07, 0.1 and 0.5 does a signal reach the end?
 
 
 # %%
