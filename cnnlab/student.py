@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnlab import fast
+from cnnlab import fast, ops
 from cnnlab.check.clock import TooSlow, time_limit
 from cnnlab.check.questions import QUESTIONS, find
 from cnnlab.check.verdict import RIGHT, judge, make_record, reference_record
@@ -45,25 +45,65 @@ SECONDS = 5.0  # that an answer's cell may take to define what it defines
 class Seam:
     """Where answers take the place of an operation of the library.
 
-    The forward answer has the library's signature, but for options that its question gives in a
-    form of its own: `options` makes them of the library's. The backward answer gets a cache whose
-    content its question states: `cache` makes it of the arguments of the forward answer. Where it
-    also takes what the forward pass has `drawn` by chance, which nobody can work out again, the two
-    answers are used together or not at all. Where one question is both, its answer returns a loss
-    and the gradient of its first argument.
+    The forward answer has the library's signature. The backward answer gets a cache whose content
+    its question states: `cache` makes it of the arguments of the forward pass. Where it also takes
+    what the forward pass has `drawn` by chance, which nobody can work out again, the two answers
+    are used together or not at all. Where an answer is asked for in another form, `as_forward` and
+    `as_backward` make a function of the library's form of it; what they get returns its parts by
+    name.
     """
 
     op: str
     forward: str
     backward: str
     cache: Callable[..., Any] = lambda *args: args
-    options: Callable[..., dict] = dict
+    as_forward: Callable[[Callable], Callable] = lambda answer: answer
+    as_backward: Callable[[Callable], Callable] = lambda answer: answer
     drawn: str = ""
 
 
-def _window_and_stride(*, kernel_size, stride=None):
+def _window_and_stride(kernel_size, stride=None):
     """A window of two numbers, and a stride that is always given."""
-    return {"kernel_size": pair(kernel_size), "stride": kernel_size if stride is None else stride}
+    return pair(kernel_size), kernel_size if stride is None else stride
+
+
+def _pool_forward(answer):
+    """With a window of two numbers and a stride; in the library both may be left to it."""
+
+    def forward(x, **options):
+        kernel_size, stride = _window_and_stride(**options)
+        return answer(x, kernel_size=kernel_size, stride=stride)
+
+    return forward
+
+
+def _norm_forward(answer):
+    """Of (N, C) alone, with running statistics that it moves: in the library the layer does."""
+
+    def forward(x, gamma, beta, *, mean=None, var=None, eps=1e-5):
+        training = mean is None
+        held = (np.zeros_like(gamma), np.ones_like(gamma)) if training else (mean, var)
+        rows = x.reshape(-1, x.shape[-1])
+        parts = answer(rows, gamma, beta, *held, momentum=0.9, eps=eps, training=training)
+        return parts["out"].reshape(x.shape)
+
+    return forward
+
+
+def _norm_backward(answer):
+    """Of (N, C) alone, in training; with given statistics, which are constants, ours."""
+
+    def backward(dout, cache):
+        normalized, scale, gamma, of_batch = cache
+        if not of_batch:
+            return dict(
+                zip(("dx", "dgamma", "dbeta"), ops.batch_norm_backward(dout, cache), strict=True)
+            )
+        rows, normalized = (array.reshape(-1, len(gamma)) for array in (dout, normalized))
+        parts = answer(rows, (normalized, 1 / scale, gamma))
+        return parts | {"dx": parts["dx"].reshape(dout.shape)}
+
+    return backward
 
 
 SEAMS = (
@@ -75,7 +115,13 @@ SEAMS = (
     ),
     Seam("affine", forward="a3.affine_forward", backward="a3.affine_backward"),
     Seam("relu", forward="a3.relu_forward", backward="a3.relu_backward", cache=lambda x: x),
-    Seam("softmax_loss", forward="a3.softmax_loss", backward="a3.softmax_loss"),
+    Seam(
+        "softmax_loss",
+        forward="a3.softmax_loss",
+        backward="a3.softmax_loss",
+        as_forward=lambda answer: lambda *args: answer(*args)["loss"],
+        as_backward=lambda answer: lambda dout, args: dout * answer(*args)["dscores"],
+    ),
     Seam(
         "lrn",
         forward="a6.lrn_forward",
@@ -92,13 +138,33 @@ SEAMS = (
         ),
         drawn="mask",
     ),
+    Seam(
+        "sigmoid",
+        forward="a5.sigmoid_forward",
+        backward="a5.sigmoid_backward",
+        cache=lambda x: ops.sigmoid_forward(x)[0],
+    ),
+    Seam(
+        "leaky_relu",
+        forward="a5.leaky_relu_forward",
+        backward="a5.leaky_relu_backward",
+        cache=lambda x, *, slope=0.01: (x, slope),
+    ),
+    Seam(
+        "batch_norm",
+        forward="a5.batch_norm_forward",
+        backward="a5.batch_norm_backward",
+        cache=lambda *args, **options: ops.batch_norm_forward(*args, **options)[1],
+        as_forward=_norm_forward,
+        as_backward=_norm_backward,
+    ),
     *(
         Seam(
             op,
             forward=f"a2.{op}_forward",
             backward=f"a4.{op}_backward",
-            cache=lambda x, *, kernel_size, stride: (x, kernel_size, stride),
-            options=_window_and_stride,
+            cache=lambda x, **options: (x, *_window_and_stride(**options)),
+            as_forward=_pool_forward,
         )
         for op in ("max_pool", "avg_pool")
     ),
@@ -140,9 +206,7 @@ class Answers(Table):
         own: dict[str, Any] = {}
         for seam in SEAMS:
             forward, backward = self._answers_at(seam)
-            if forward.function and seam.forward == seam.backward:
-                own[seam.op] = _loss(forward.function)
-            elif forward.function or backward.function:
+            if forward.function or backward.function:
                 own[seam.op] = _op(seam, forward.function, backward.function)
         return replace(fast.ops, **own)
 
@@ -294,9 +358,9 @@ def _op(seam: Seam, forward: Callable | None, backward: Callable | None) -> Op:
     def run_forward(*args, **options):
         if forward is None:
             return ours.forward(*args, **options)[0], (args, options)
-        parts, plain = _for_learners(seam, args, options)
-        view = find(seam.forward).view
-        outs = [view(forward(*part, **plain)) for part in parts]
+        parts, plain = _for_learners(args, options)
+        run = seam.as_forward(_viewed(seam.forward, forward))
+        outs = [run(*part, **plain) for part in parts]
         if seam.drawn:  # no operation that draws knows groups
             (found,) = outs
             outs, options = [found["out"]], options | {seam.drawn: found[seam.drawn]}
@@ -306,11 +370,12 @@ def _op(seam: Seam, forward: Callable | None, backward: Callable | None) -> Op:
         args, options = cache
         if backward is None:
             return ours.backward(dout, ours.forward(*args, **options)[1])
-        parts, plain = _for_learners(seam, args, options)
-        view = find(seam.backward).view
+        parts, plain = _for_learners(args, options)
+        run = seam.as_backward(_viewed(seam.backward, backward))
+        douts = [dout] if len(parts) == 1 else np.split(dout, len(parts), axis=-1)
         found = [
-            view(backward(upstream, seam.cache(*part, **plain)))
-            for upstream, part in zip(np.split(dout, len(parts), axis=-1), parts, strict=True)
+            run(upstream, seam.cache(*part, **plain))
+            for upstream, part in zip(douts, parts, strict=True)
         ]
         if not isinstance(found[0], dict):
             return _joined(found, args[0].dtype)
@@ -319,17 +384,13 @@ def _op(seam: Seam, forward: Callable | None, backward: Callable | None) -> Op:
     return Op(run_forward, run_backward)
 
 
-def _loss(function: Callable) -> Op:
-    """The loss of an answer that returns its gradient along with it."""
-
-    def run_forward(x, y):
-        loss, dx = function(x, y)
-        return x.dtype.type(loss), np.asarray(dx, x.dtype)
-
-    return Op(run_forward, lambda dout, dx: dx.dtype.type(dout) * dx)
+def _viewed(question_id: str, answer: Callable) -> Callable:
+    """The answer, returning what its question names."""
+    view = find(question_id).view
+    return lambda *args, **options: view(answer(*args, **options))
 
 
-def _for_learners(seam: Seam, args: tuple, options: dict) -> tuple[list[tuple], dict]:
+def _for_learners(args: tuple, options: dict) -> tuple[list[tuple], dict]:
     """The arguments of each group, as a course that knows no groups has them, and the options.
 
     In images and filters alike the last axis is divided. Of two equal strides one is left.
@@ -340,7 +401,6 @@ def _for_learners(seam: Seam, args: tuple, options: dict) -> tuple[list[tuple], 
         if name != "groups"
     }
     groups = options.get("groups", 1)
-    plain = seam.options(**plain)
     if groups == 1:
         return [args], plain
     split = (np.split(array, groups, axis=-1) for array in args)

@@ -91,6 +91,26 @@ def test_a_saturated_unit_neither_overflows_nor_passes_a_gradient(forward, backw
     assert backward(np.ones(4, dtype), cache).tolist() == [0, 0, 0, 0]
 
 
+def _way_back(forward, backward, std):
+    """How much of a gradient is left after eight layers of 100 units."""
+    rng = np.random.default_rng(0)
+    x, passed = rng.normal(size=(64, 100)), []
+    for _ in range(8):
+        w = rng.normal(0, std, (100, 100))
+        x, cache = forward(x @ w)
+        passed.append((w, cache))
+    dout = dx = rng.normal(size=x.shape)
+    for w, cache in reversed(passed):
+        dx = backward(dx, cache) @ w.T
+    return np.linalg.norm(dx) / np.linalg.norm(dout)
+
+
+def test_sigmoids_shrink_the_gradient_and_relus_do_not():
+    # Weights that keep the size of a signal that is not bent, or halved by a ReLU.
+    assert _way_back(sigmoid_forward, sigmoid_backward, 0.01**0.5) < 4.0**-7
+    assert _way_back(relu_forward, relu_backward, 0.02**0.5) > 0.5
+
+
 def test_leaky_relu_by_hand():
     out, cache = leaky_relu_forward(np.array([-2.0, 0.0, 3.0]), slope=0.25)
     assert out.tolist() == [-0.5, 0, 3]

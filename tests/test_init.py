@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from cnnlab.init import fan_in, fan_out, he, normal, xavier, zeros
+from cnnlab.layers import Affine, ReLU
+from cnnlab.model import Sequential
+from cnnlab.optim import SGD
 from cnnlab.shapes import ShapeError
 
 
@@ -46,6 +49,35 @@ def test_he_keeps_the_signal_through_many_relu_layers():
         x = np.maximum(x @ he((300, 300), rng=rng), 0)
     # The weights double the mean square and ReLU halves it again.
     assert 0.5 < (x**2).mean() / first < 2
+
+
+@pytest.mark.parametrize(("std", "low", "high"), [(0.01, 0, 1e-8), (0.5, 1e5, np.inf)])
+def test_weights_too_small_or_too_large_shrink_or_explode_the_signal(std, low, high):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 200))
+    for _ in range(10):
+        x = np.maximum(x @ normal((200, 200), std=std, rng=rng), 0)
+    assert low < x.std() < high
+
+
+@pytest.mark.parametrize("start", [0, 0.5])
+def test_weights_that_are_all_alike_stay_alike(start):
+    rng = np.random.default_rng(0)
+    x, y = abs(rng.normal(size=(50, 7))).astype(np.float32), np.arange(50) % 10
+
+    def alike(shape, *, rng, dtype):
+        return np.full(shape, start, dtype)
+
+    model = Sequential([Affine(4, init=alike), ReLU(), Affine(10, init=alike)], (7,), rng=rng)
+    optimizer = SGD(model, learning_rate=0.01)
+    for _ in range(20):
+        loss, _ = model.loss_and_gradients(x, y)
+        optimizer.step()
+    w = model.parameters()["0.affine.w"]
+    np.testing.assert_allclose(w, w[:, :1] @ np.ones((1, 4)), rtol=1e-5)
+    assert (w == start).all() == (start == 0)
+    if start == 0:
+        assert loss == pytest.approx(math.log(10))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])

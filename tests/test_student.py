@@ -14,7 +14,19 @@ from cnnlab.check.questions.base import eighths
 from cnnlab.check.record import Case
 from cnnlab.grading.build import blank_of, read_source
 from cnnlab.grading.paper import mark
-from cnnlab.layers import LRN, Affine, AvgPool, Conv, Dropout, Flatten, MaxPool, ReLU
+from cnnlab.layers import (
+    LRN,
+    Affine,
+    AvgPool,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Flatten,
+    LeakyReLU,
+    MaxPool,
+    ReLU,
+    Sigmoid,
+)
 from cnnlab.model import Sequential
 from cnnlab.student import Answer, Answers, load_answers
 
@@ -392,6 +404,61 @@ def test_pooling_runs_on_the_learners_code(solved, kind, options, size):
     for mine, ours in zip(*found, strict=True):
         assert mine.dtype == np.float32
         np.testing.assert_allclose(mine, ours, rtol=1e-5, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def signals(tmp_path_factory):
+    """The answers of one who has done assignment 5 and nothing else."""
+    folder = tmp_path_factory.mktemp("signals")
+    shutil.copy(ROOT / "solutions" / "a5_signals.ipynb", folder)
+    return load_answers(folder)
+
+
+def _once(layer, table, shape, *, training):
+    rng = np.random.default_rng(0)
+    layer.build(shape[1:], rng=rng, dtype=np.float64, ops=table)
+    for name, array in (layer.params | layer.buffers).items():
+        array[...] = rng.uniform(0.5, 2, array.shape) if name != "mean" else 0.25
+    out = layer.forward(rng.normal(size=shape), training=training)
+    dx = layer.backward(rng.normal(size=shape))
+    return {"out": out, "dx": dx} | layer.grads | layer.buffers
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("shape", [(6, 4), (3, 5, 2, 4)], ids=str)
+@pytest.mark.parametrize(
+    ("op", "make"),
+    {
+        "sigmoid": Sigmoid,
+        "leaky_relu": lambda: LeakyReLU(0.25),
+        "batch_norm": lambda: BatchNorm(momentum=0.75, eps=0.125),
+    }.items(),
+)
+def test_activations_and_batch_norm_run_on_the_learners_code(signals, op, make, shape, training):
+    assert rows(signals)[op] == ("yours", "yours")
+    mine = _once(make(), signals.ops, shape, training=training)
+    ours = _once(make(), fast.ops, shape, training=training)
+    assert mine.keys() == ours.keys()
+    for name in ours:
+        np.testing.assert_allclose(mine[name], ours[name], rtol=1e-12, atol=1e-12)
+
+
+def test_batch_norm_of_the_learner_is_really_run(signals):
+    found = {name: [] for name in ("a5.batch_norm_forward", "a5.batch_norm_backward")}
+    heard = dict(signals._found)
+    for name, seen in found.items():
+        own = signals[name]
+
+        def listening(*args, own=own, seen=seen, **options):
+            seen.append(args[0].shape)
+            return own(*args, **options)
+
+        heard[name] = student.Answer(listening)
+    table = student.Answers(heard).ops
+    _once(BatchNorm(), table, (3, 5, 2, 4), training=True)
+    _once(BatchNorm(), table, (3, 5, 2, 4), training=False)
+    # At test time the statistics are constants: that way back no question asks for.
+    assert list(found.values()) == [[(30, 4), (30, 4)], [(30, 4)]]
 
 
 @pytest.mark.parametrize("seam", student.SEAMS, ids=lambda seam: seam.op)

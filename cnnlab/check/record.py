@@ -17,9 +17,11 @@ import numpy as np
 MIME = "application/vnd.cnnlab.check+json"
 LARGEST = 20_000  # numbers of one array that a record carries; cases are far smaller
 MOST = 100  # parts of a list, a tuple or a dict that a record carries
+# Decimals that a record keeps: machines differ in the last places of a root or an exponential, and
+# what is stored in the solutions is compared with what any of them computes.
+DECIMALS = 9
 HALF = 2.0**-10  # the distance of neighboring numbers in half precision, relative to them
 LONGEST = 300  # letters of an error's message
-DECIMALS = 10  # of a number in a record: what lies behind them differs from machine to machine
 
 
 PRINTED = {"kind": "printed", "type": "NoneType"}  # it returned None, and printed something
@@ -302,7 +304,8 @@ def same_error(a: dict, b: dict) -> bool:
 def _number(item):
     if isinstance(item, int):
         return item
-    return round(item, DECIMALS) if math.isfinite(item) else str(item)
+    # Of the two zeros one is enough.
+    return round(item, DECIMALS) + 0.0 if math.isfinite(item) else str(item)
 
 
 def _shape(shape) -> str:

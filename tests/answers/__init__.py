@@ -8,6 +8,7 @@ from answers import (
     a2_variants_pooling,
     a3_backpropagation,
     a4_conv_backward,
+    a5_signals,
     a6_training,
     s0_start,
 )
@@ -18,5 +19,6 @@ RIGHT_ANSWERS = [
     *a2_variants_pooling.RIGHT,
     *a3_backpropagation.RIGHT,
     *a4_conv_backward.RIGHT,
+    *a5_signals.RIGHT,
     *a6_training.RIGHT,
 ]

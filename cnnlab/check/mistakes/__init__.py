@@ -1,7 +1,9 @@
 """Wrong versions that learners really write: a file for each family of operations."""
 
 from cnnlab.check.mistakes import (  # noqa: F401 - they fill MISTAKES
+    activations,
     affine_as_conv,
+    batch_norm,
     conv,
     conv_backward,
     convolve,
@@ -9,6 +11,7 @@ from cnnlab.check.mistakes import (  # noqa: F401 - they fill MISTAKES
     dropout,
     gates,
     gradcheck,
+    initial,
     layers,
     local,
     loss,

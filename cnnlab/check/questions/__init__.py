@@ -10,6 +10,7 @@ from cnnlab.check.questions import (
     a2_variants_pooling,
     a3_backpropagation,
     a4_conv_backward,
+    a5_signals,
     a6_training,
     s0_start,
 )
@@ -23,6 +24,7 @@ _PAPERS = (
     a2_variants_pooling,
     a3_backpropagation,
     a4_conv_backward,
+    a5_signals,
     a6_training,
 )
 
