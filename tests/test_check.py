@@ -277,6 +277,22 @@ def test_parts_are_recognized_each_by_itself():
     assert "shifted: All is off by one.\ntotal is not right either." in verdict.text
 
 
+def test_what_explains_all_comes_before_what_explains_a_part_and_then_the_first(monkeypatch):
+    def half(x, scale):
+        return (x + 1) * scale, x + scale, x.sum()
+
+    again = Mistake("Divided once more", "Look.", lambda x, scale: x / scale, "scaled")
+    known = {
+        "triple": [Mistake("Half of it", "Look.", half), *MISTAKES_OF_TRIPLE["triple"]],
+        "triple.scaled": [*MISTAKES_OF_TRIPLE["triple.scaled"], again],
+    }
+    monkeypatch.setattr("cnnlab.check.questions.base.MISTAKES", known)
+    verdict = verdict_on(TRIPLE, lambda x, scale: _scale_and_shift(x + 1, scale))
+    assert verdict.title == "All is off by one."
+    verdict = verdict_on(TRIPLE, lambda x, scale: (x / scale, x + scale, 0.0))
+    assert verdict.title == "scaled: Divided."
+
+
 @pytest.mark.parametrize(
     ("returned", "what"), [((1, 2), "2"), (None, "None"), (np.zeros(3), "ndarray"), ((), "0")]
 )

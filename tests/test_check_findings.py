@@ -163,6 +163,15 @@ def test_a_first_call_that_stops_and_does_not_again_is_seen():
     assert verdict_on(DOUBLE, answer).mistake == "The result depends on earlier calls"
 
 
+def test_an_error_whose_words_differ_is_the_same_error():
+    counter = iter(range(99))
+
+    def answer(x):
+        raise RuntimeError(f"object number {next(counter)}")
+
+    assert verdict_on(DOUBLE, answer).title == "It stops with RuntimeError."
+
+
 def test_the_record_of_an_answer_does_not_change_from_run_to_run():
     records = [make_record(DOUBLE, lambda x: x * 2, 0) for _ in range(2)]
     assert records[0] == records[1]
@@ -326,6 +335,7 @@ def test_a_crash_is_told_from_a_wrong_result_in_the_title():
     verdict = verdict_on(PAIR, lambda x: (x * 2, x[10]))
     assert verdict.title == "It stops with IndexError."
     assert "either" not in verdict.text
+    assert "(a row): it stopped with IndexError" in verdict.text
 
 
 CELL = """
