@@ -38,7 +38,7 @@ class Comparison:
         outcomes = [split(outcome, parts) for outcome in raw]
         rights = [split(outcome, parts) for outcome in rights]
         differences = [
-            {part: compare(mine[part], right[part], case, **question.tolerances) for part in parts}
+            {part: question.compare(mine[part], right[part], case) for part in parts}
             for mine, right, case in zip(outcomes, rights, cases, strict=True)
         ]
         whole = [len(parts) > 1 and outcome.get("kind") != "parts" for outcome in raw]
@@ -92,8 +92,11 @@ class Comparison:
                 continue
             explained = {wrong.part} if wrong.part else set(parts)
             view = (lambda value: value) if wrong.part else question.named
+            function = question.asked(wrong.function)
             for number, case in enumerate(self.cases):
-                theirs = split(run_case(wrong.function, case, view)["outcome"], tuple(explained))
+                outcome = run_case(function, case, view)["outcome"]
+                # One part may be a list or a dict itself: then it is not to be taken apart.
+                theirs = {wrong.part: outcome} if wrong.part else split(outcome, parts)
                 explained = {p for p in explained if self._explains(number, p, theirs[p])}
                 if not explained:
                     break

@@ -3,6 +3,11 @@
 Each file is for one page or assignment; RIGHT lists (question id, function).
 """
 
-from answers import a1_convolution, a4_conv_backward, s0_start
+from answers import a1_convolution, a4_conv_backward, a7_alexnet, s0_start
 
-RIGHT_ANSWERS = [*s0_start.RIGHT, *a1_convolution.RIGHT, *a4_conv_backward.RIGHT]
+RIGHT_ANSWERS = [
+    *s0_start.RIGHT,
+    *a1_convolution.RIGHT,
+    *a4_conv_backward.RIGHT,
+    *a7_alexnet.RIGHT,
+]

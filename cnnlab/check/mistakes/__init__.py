@@ -1,6 +1,7 @@
 """Wrong versions that learners really write: a file for each family of operations."""
 
 from cnnlab.check.mistakes import (  # noqa: F401 - they fill MISTAKES
+    alexnet,
     conv,
     conv_backward,
     patch,

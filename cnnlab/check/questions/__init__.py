@@ -5,12 +5,12 @@ mistakes apply. The calls are drawn from a seed: the page uses a fixed one, each
 grading run a fresh one. There is a file for each page and assignment with questions.
 """
 
-from cnnlab.check.questions import a1_convolution, a4_conv_backward, s0_start
+from cnnlab.check.questions import a1_convolution, a4_conv_backward, a7_alexnet, s0_start
 from cnnlab.check.questions.base import Question
 
 __all__ = ["QUESTIONS", "Question", "find"]
 
-_PAPERS = (s0_start, a1_convolution, a4_conv_backward)
+_PAPERS = (s0_start, a1_convolution, a4_conv_backward, a7_alexnet)
 
 QUESTIONS = {question.id: question for paper in _PAPERS for question in paper.QUESTIONS}
 
