@@ -21,7 +21,7 @@ import numpy as np
 from cnnlab import fast
 from cnnlab.check.clock import TooSlow, time_limit
 from cnnlab.check.questions import QUESTIONS, find
-from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, judge, make_record, reference_record
+from cnnlab.check.verdict import RIGHT, judge, make_record, reference_record
 from cnnlab.grading.paper import (
     SKIPPED_TAGS,
     Paper,
@@ -152,7 +152,7 @@ def _answers_of(path: Path, root: Path) -> Iterator[tuple[str, Answer]]:
     try:
         submission = read_submission(path)
         paper = load_paper(name_of(submission, path, root), root)
-        notebook, written = paper.graft(submission)
+        notebook, _ = paper.graft(submission)
     except UnreadableError as error:
         if path.stem in paper_names(root):
             why = str(error).rstrip(".")
@@ -165,12 +165,15 @@ def _answers_of(path: Path, root: Path) -> Iterator[tuple[str, Answer]]:
         if role == "answer" and (why := _run(cell.source, space)):
             broken[question] = why
         if role == "check":
-            if written[question] != "written":
-                yield question, Answer(why=NOT_ATTEMPTED)
-            elif question in broken and (name := _checked_name(cell.source)) not in space:
-                yield question, Answer(why=f"{broken[question]}; there is no {name}")
+            handed_over = _handed_over(cell.source)
+            try:
+                function = eval(handed_over, space)
+            except Exception:  # a name, or a part of what it names, that is not there
+                function = None
+            if function is None and question in broken:
+                yield question, Answer(why=f"{broken[question]}; there is no {handed_over}")
             else:
-                yield question, _judged(question, space.get(_checked_name(cell.source)))
+                yield question, _judged(question, function)
 
 
 def _given_by(paper: Paper) -> dict[str, Any]:
@@ -213,10 +216,10 @@ def _plain(source: str) -> str:
     return re.sub(r"^(\s*).*\bget_ipython\(\).*$", r"\1pass", code, flags=re.MULTILINE)
 
 
-def _checked_name(source: str) -> str:
-    """The function that a check cell hands over."""
+def _handed_over(source: str) -> str:
+    """What a check cell hands to the checker: the name of a function, or whatever makes one."""
     calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
-    return next(call.args[1].id for call in calls if len(call.args) == 2)  # type: ignore[attr-defined]
+    return next(ast.unparse(call.args[1]) for call in calls if len(call.args) == 2)
 
 
 def _judged(question_id: str, function) -> Answer:

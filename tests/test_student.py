@@ -81,7 +81,7 @@ calls = []
 # %% check="a4.conv_backward"
 from cnnlab.check import check
 
-check("a4.conv_backward", conv_backward)
+check("a4.conv_backward", lambda dout, cache: conv_backward(dout, cache))
 """
 
 
