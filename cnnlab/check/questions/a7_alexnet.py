@@ -264,7 +264,7 @@ QUESTIONS = (
         seconds=25.0,
         identities=(_ONE_ANSWER,),
         ask=after_training,
-        least=760,
+        least=750,
     ),
     Question(
         "a7.ensemble",
