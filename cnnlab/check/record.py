@@ -229,8 +229,9 @@ def compare_most(got: dict, expected: dict, case: Case, *, least: int) -> Differ
     found, right = compare(got, expected, case, rtol=0, atol=0), count_right(got, expected)
     if found is None or right is None:
         return found
-    asked = f"{right} of {numbers(expected).size} are right, and {least} were asked for"
-    return None if right >= least else Difference(asked)
+    if right >= least:
+        return None
+    return Difference(f"{right} of {len(expected['data'])} are right, and {least} were asked for")
 
 
 def count_right(got: dict, expected: dict) -> int | None:

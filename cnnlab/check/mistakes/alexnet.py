@@ -587,13 +587,14 @@ def left_over(predict, image, label, size):
     "Each time one square covers the image: begin with a fresh copy.",
 )
 def squares_stay(predict, image, label, size):
-    x, covers = image.copy(), []
-    for row in _squares(image, size):
-        covers.append([])
-        for j in range(len(row)):
-            i = len(covers) - 1
-            x[i : i + size, j : j + size] = 0
-            covers[-1].append(x.copy())
+    x = image.copy()
+
+    def cover(i, j):
+        x[i : i + size, j : j + size] = 0
+        return x.copy()
+
+    H, W, _ = image.shape
+    covers = [[cover(i, j) for j in range(W - size + 1)] for i in range(H - size + 1)]
     return _drops(predict, image, label, covers)
 
 

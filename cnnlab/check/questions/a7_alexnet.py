@@ -1,6 +1,7 @@
 """Assignment 7: AlexNet, from its table to a network that has learned."""
 
 from dataclasses import replace
+from itertools import zip_longest
 
 import numpy as np
 
@@ -85,16 +86,26 @@ def small_alexnet(input_shape, n_classes, *, dropout=0.5, rng, ops=fast.ops):
 
 # Another table than the library's own, to see whether it is handed on.
 _OTHER = replace(fast.ops)
+_KINDS = [
+    type(layer).__name__
+    for layer in small_alexnet((28, 28, 1), 10, rng=np.random.default_rng(0)).layers
+]
 
 
 def describe(build, input_shape, n_classes, seed, options):
-    """What `build` makes: the layers by name, with their sizes, and whose operations they use."""
+    """The network that `build` makes: the sizes of its layers, and whose operations they use."""
     options = {name: _OTHER if name == "ops" else value for name, value in options.items()}
     network = build(input_shape, n_classes, rng=np.random.default_rng(seed), **options)
     if not isinstance(network, Sequential):
         what = "None" if network is None else type(network).__name__
         raise RecordError(f"return a network, a Sequential; this returned {what}")
-    names = [f"{number} {type(layer).__name__}" for number, layer in enumerate(network.layers)]
+    for number, (kind, layer) in enumerate(zip_longest(_KINDS, network.layers)):
+        found = "missing" if layer is None else type(layer).__name__
+        if found != kind:
+            raise RecordError(
+                f"layer {number}, counted from 0, is {found}, expected {kind or 'none'}"
+            )
+    names = [f"{number} {kind}" for number, kind in enumerate(_KINDS)]
     counts = [sum(p.size for p in layer.params.values()) for layer in network.layers]
     rates = [layer.rate for layer in network.layers if isinstance(layer, Dropout)]
     return {
@@ -129,21 +140,22 @@ def after_training(train, x, labels, x_test, test_labels, seed):
         return network.predict(x_test)
 
 
-def _images(rng, dataset, count, preprocess):
-    chosen = dataset.take(rng.permutation(len(dataset))[:count])
-    return preprocess(chosen.images), chosen.labels.astype(int)
+def _drawn(rng, *counts):
+    """Standardized images of the training and the test set, with their labels."""
+    sets = data.load("fashion-mnist-small")
+    preprocess = data.Standardize.fit(np.asarray(sets[0].images))
+    for images, count in zip(sets, counts, strict=False):
+        chosen = images.take(rng.permutation(len(images))[:count])
+        yield from (preprocess(chosen.images), chosen.labels.astype(int))
 
 
 def _fifty(rng):
-    train, _ = data.load("fashion-mnist-small")
-    x, labels = _images(rng, train, 50, data.Standardize.fit(train.images))
+    x, labels = _drawn(rng, 50)
     return [Case("50 images", (x, labels, x, labels, int(rng.integers(1000))))]
 
 
 def _many(rng):
-    train, test = data.load("fashion-mnist-small")
-    preprocess = data.Standardize.fit(train.images)
-    images = *_images(rng, train, 2000, preprocess), *_images(rng, test, 1000, preprocess)
+    images = list(_drawn(rng, 2000, 1000))
     return [Case("1000 new images", (*images, int(rng.integers(1000))))]
 
 
@@ -231,9 +243,9 @@ def _occlusion_cases(rng):
         return Case(name, (_Linear(w), eighths(rng, H, W, C), int(rng.integers(1, classes)), size))
 
     return [
-        case("a gray image", 4, 4, 1, 2, 2),
-        case("all sizes different", 6, 8, 3, 4, 3),
-        case("a square of one pixel", 3, 5, 2, 3, 1),
+        case("a gray image", 4, 5, 1, 2, 2),
+        case("all sizes different", 9, 12, 2, 5, 3),
+        case("a square of one pixel", 3, 5, 2, 4, 1),
     ]
 
 
