@@ -146,7 +146,7 @@ def _drawn(rng, *counts):
     preprocess = data.Standardize.fit(np.asarray(sets[0].images))
     for images, count in zip(sets, counts, strict=False):
         chosen = images.take(rng.permutation(len(images))[:count])
-        yield from (preprocess(chosen.images), chosen.labels.astype(int))
+        yield from (preprocess(np.asarray(chosen.images)), chosen.labels.astype(int))
 
 
 def _fifty(rng):
