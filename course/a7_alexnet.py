@@ -421,7 +421,7 @@ check("a7.overfit", overfit)
 # in the same one.
 #
 # Wanted are **at least 750 of 1,000** in at most 25 seconds. Ours takes about six and gets
-# between 800 and 840. **Predict:** 2,000 images in batches of 32, eight epochs: how many steps is that?
+# around 820. **Predict:** 2,000 images in batches of 32, eight epochs: how many steps is that?
 
 
 # %% question="a7.train" points=20 minutes=20 difficulty=2
