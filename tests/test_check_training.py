@@ -1,93 +1,149 @@
-"""Dropout is judged by what all ways of drawing have in common."""
+"""Questions whose answers build networks or train them: how many are right, and what is said."""
 
 import numpy as np
 import pytest
 
+from answers.a7_alexnet import build_in_one_list, overfit_with_sgd
 from asking import verdict_on
 from cnnlab.check.questions import find
-from cnnlab.check.verdict import RIGHT, WRONG
+from cnnlab.check.record import Case, compare_most, count_right, encode
+from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, WRONG
+from cnnlab.optim import SGD
+from cnnlab.student import load_answers
 
 
-def _drop(x, keep, rate, training):
-    return (x * keep / (1 - rate), keep) if training else (x, None)
+def _record(*numbers):
+    return encode(np.array(numbers))
 
 
-def _global(x, *, rate, rng, training):
-    return _drop(x, np.random.rand(*x.shape) >= rate, rate, training)  # noqa: NPY002
+@pytest.mark.parametrize(
+    ("got", "least", "words"),
+    [
+        (_record(1, 2, 3, 4), 4, ""),
+        (_record(1, 2, 3, 0), 3, ""),
+        (_record(1, 2, 0, 0), 3, "2 of 4 are right, and 3 were asked for"),
+        (_record(1, 2, 3), 3, "the shape is (3,), expected (4,)"),
+        (encode(None), 3, "it returned None (is the return missing?)"),
+        ({"kind": "array", "shape": [4], "dtype": "int64", "data": ["x"]}, 3, "does not hold as"),
+    ],
+)
+def test_most_numbers_have_to_be_right(got, least, words):
+    found = compare_most(got, _record(1, 2, 3, 4), Case("it", ()), least=least)
+    assert (found is None) == (words == "")
+    assert found is None or words in found.text
 
 
-def _fresh(x, *, rate, rng, training):
-    return _drop(x, np.random.default_rng().random(x.shape) >= rate, rate, training)
+def test_numbers_are_right_that_are_exactly_so():
+    assert count_right(_record(1, 5, 3), _record(1, 2, 3)) == 2
+    assert count_right(_record(1, 5), _record(1, 2, 3)) is None
 
 
-@pytest.mark.parametrize("answer", [_global, _fresh])
-def test_numbers_from_another_generator_are_named(answer):
-    verdict = verdict_on("a6.dropout_forward", answer)
-    assert verdict.mistake == "The numbers are not drawn from rng"
+def test_a_network_that_has_learned_is_right_and_the_verdict_says_how_well():
+    verdict = verdict_on("a7.overfit", overfit_with_sgd, seed=1)
+    assert verdict.status == RIGHT
+    assert verdict.text.endswith("of 50 are right, and 48 were asked for.")
 
 
-def _in_place(x, *, rate, rng, training):
-    mask = np.ones(x.shape)
-    if training:
-        mask = rng.random(x.shape) >= rate
-        x *= mask
-        x /= 1 - rate
-    return x, mask
+def _few_steps(network, x, y, *, rng):
+    optimizer = SGD(network, learning_rate=0.01)
+    for _ in range(10):
+        network.loss_and_gradients(x, y)
+        optimizer.step()
 
 
-def test_dropping_in_place_is_named():
-    assert verdict_on("a6.dropout_forward", _in_place).mistake == "The input is overwritten"
+def _labels_of_others(network, x, y, *, rng):
+    overfit_with_sgd(network, x, np.roll(y, 1), rng=rng)
 
 
-def _in_order(x, *, rate, rng, training):
-    rng.random()
-    return _drop(x, np.arange(x.size).reshape(x.shape) >= rate * x.size, rate, training)
+def _too_large(network, x, y, *, rng):
+    with np.errstate(all="ignore"):
+        for _ in range(5):
+            _, gradients = network.loss_and_gradients(x, y)
+            for name, w in network.parameters().items():
+                w -= 100 * gradients[name]
 
 
-def _uneven(x, *, rate, rng, training):
-    out, mask = _drop(x, rng.random(x.shape) >= rate, rate, training)
-    return out * (1 + 0.1 * (np.arange(x.shape[-1]) == 0)), mask
+def _new_arrays(network, x, y, *, rng):
+    for _ in range(3):
+        _, gradients = network.loss_and_gradients(x, y)
+        for name, w in network.parameters().items():
+            w = w - 0.01 * gradients[name]
 
 
-def _somewhat_more(x, *, rate, rng, training):
-    return _drop(x, rng.random(x.shape) >= rate * 1.2, rate, training)
+@pytest.mark.parametrize(
+    ("answer", "mistake"),
+    [
+        (_few_steps, ""),
+        (_labels_of_others, ""),
+        (_too_large, "Every image gets the same answer"),
+        (_new_arrays, "The network is as it was"),
+        (lambda network, x, y, *, rng: y, "The network is as it was"),
+    ],
+)
+def test_a_network_that_has_not_learned_is_wrong_and_the_verdict_says_how_far_it_came(
+    answer, mistake
+):
+    verdict = verdict_on("a7.overfit", answer)
+    assert (verdict.status, verdict.mistake) == (WRONG, mistake)
+    assert "of 50 are right, and 48 were asked for" in verdict.text
 
 
-UNKNOWN = [
-    (_in_order, "rows, columns or images with the same zeros"),
-    (_uneven, "others that are multiplied by something else"),
-    (_somewhat_more, "the share of zeros"),
-    (lambda x, **options: (x[:1], x == x), "out has to be an array in the shape of x, (40, 50)"),
-    (lambda x, **options: (x, None), "mask has to be an array in the shape of x, (40, 50)"),
-    (lambda x, **options: (None, None), "out has to be an array in the shape of x, (40, 50)"),
-]
+def test_an_error_while_training_is_told_from_a_wrong_result():
+    verdict = verdict_on("a7.overfit", lambda network, x, y, *, rng: x[100])
+    assert verdict.title == "It stops with IndexError."
 
 
-@pytest.mark.parametrize(("answer", "words"), UNKNOWN)
-def test_what_is_not_right_is_said_in_words(answer, words):
-    verdict = verdict_on("a6.dropout_forward", answer)
-    assert (verdict.status, verdict.mistake) == (WRONG, "")
-    assert words in verdict.text
+def test_a_stub_that_would_train_is_not_attempted():
+    def stub(network, x, y, *, rng):
+        raise NotImplementedError("Write overfit here, then run this cell.")
+
+    assert verdict_on("a7.overfit", stub).status == NOT_ATTEMPTED
 
 
-def test_a_right_answer_passes_whatever_is_drawn():
-    def answer(x, *, rate, rng, training):
-        return _drop(x, rng.random(x.shape) >= rate, rate, training)
+def test_images_that_are_overwritten_in_training_are_noticed():
+    def answer(network, x, y, *, rng):
+        overfit_with_sgd(network, x, y, rng=rng)
+        x *= 0
 
-    assert all(verdict_on("a6.dropout_forward", answer, s).status == RIGHT for s in range(100))
-
-
-def test_a_fresh_mask_on_the_way_back_breaks_an_identity():
-    def answer(dout, cache):
-        return dout * (np.random.default_rng(7).random(dout.shape) >= cache[1]) / (1 - cache[1])
-
-    verdict = verdict_on("a6.dropout_backward", answer)
-    assert verdict.mistake == "A gradient reaches what was dropped"
+    assert verdict_on("a7.overfit", answer).status == WRONG
 
 
-def test_the_images_have_the_statistics_they_are_drawn_for():
-    for case in find("a6.standardize").cases(np.random.default_rng(3)):
-        for images in case.args:
-            std = images.std(axis=(0, 1, 2))
-            assert set(std) <= {4.0, 8.0, 16.0, 32.0}
-            assert (images.mean(axis=(0, 1, 2)) % 1 == 0).all()
+def test_training_that_does_not_come_to_an_end_is_too_slow():
+    from dataclasses import replace
+
+    question = replace(find("a7.overfit"), seconds=0.3)
+    verdict = verdict_on(question, overfit_with_sgd)
+    assert (verdict.status, verdict.mistake) == (WRONG, "It is too slow")
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda *args, **options: None, "return a network, a Sequential; this returned None"),
+        (
+            lambda *args, **options: build_in_one_list(*args, **options).layers,
+            "return a network, a Sequential; this returned tuple",
+        ),
+    ],
+)
+def test_what_is_no_network_is_said_plainly(answer, words):
+    assert words in verdict_on("a7.build", answer).text
+
+
+def test_the_first_layer_of_another_kind_is_named():
+    from cnnlab.layers import Affine, Conv, Flatten
+    from cnnlab.model import Sequential
+
+    def answer(input_shape, n_classes, *, dropout=0.5, **options):
+        layers = [Conv(8, 4, pad=1), Flatten(), Affine(n_classes)]
+        return Sequential(layers, input_shape, **options)
+
+    text = verdict_on("a7.build", answer).text
+    assert "layer 1, counted from 0, is Flatten, expected ReLU" in text
+
+
+def test_answers_that_would_have_to_learn_are_not_tried_when_answers_are_loaded():
+    answers = load_answers("solutions")
+    with pytest.raises(ValueError, match=r"a7.train cannot be used: not tried here"):
+        answers["a7.train"]
+    assert answers["a7.build"]((28, 28, 1), 10, rng=np.random.default_rng(0)).parameter_count

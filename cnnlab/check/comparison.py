@@ -1,7 +1,6 @@
 """A learner's results beside the right ones: where they differ, and what explains it."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -39,7 +38,7 @@ class Comparison:
         outcomes = [split(outcome, parts) for outcome in raw]
         rights = [split(outcome, parts) for outcome in rights]
         differences = [
-            {part: compare(mine[part], right[part], case, **question.tolerances) for part in parts}
+            {part: question.compare(mine[part], right[part], case) for part in parts}
             for mine, right, case in zip(outcomes, rights, cases, strict=True)
         ]
         whole = [len(parts) > 1 and outcome.get("kind") != "parts" for outcome in raw]
@@ -92,9 +91,12 @@ class Comparison:
             if wrong.part and (wrong.part not in self.wrong or wrong.part in known):
                 continue
             explained = {wrong.part} if wrong.part else set(parts)
-            view = partial(_as_part, wrong.part) if wrong.part else question.named
+            view = (lambda value: value) if wrong.part else question.named
+            function = question.asked(wrong.function)
             for number, case in enumerate(self.cases):
-                theirs = split(run_case(wrong.function, case, view)["outcome"], tuple(explained))
+                outcome = run_case(function, case, view)["outcome"]
+                # One part may be a list or a dict itself: then it is not to be taken apart.
+                theirs = {wrong.part: outcome} if wrong.part else split(outcome, parts)
                 explained = {p for p in explained if self._explains(number, p, theirs[p])}
                 if not explained:
                     break
@@ -157,8 +159,3 @@ class Comparison:
                 return bool(identity.holds(*case.args, result, **case.options))
         except Exception:  # of a result of another shape nothing can be said
             return None
-
-
-def _as_part(name: str, value) -> dict:
-    """What a wrong version of one part returned, which may be a dict itself."""
-    return {name: value}

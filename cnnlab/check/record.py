@@ -237,6 +237,24 @@ def compare(
     )
 
 
+def compare_most(got: dict, expected: dict, case: Case, *, least: int) -> Difference | None:
+    """As `compare`, where `least` of the numbers have to be the expected ones."""
+    found, right = compare(got, expected, case, rtol=0, atol=0), count_right(got, expected)
+    if found is None or right is None:
+        return found
+    if right >= least:
+        return None
+    return Difference(f"{right} of {len(expected['data'])} are right, and {least} were asked for")
+
+
+def count_right(got: dict, expected: dict) -> int | None:
+    """How many numbers are exactly the expected ones; None where it is no such array."""
+    mine, theirs = numbers(got), numbers(expected)
+    if mine is None or theirs is None or mine.shape != theirs.shape:
+        return None
+    return int((mine == theirs).sum())
+
+
 def numbers(outcome: dict) -> np.ndarray | None:
     """The array that an outcome holds, or None where it does not hold one."""
     try:

@@ -10,6 +10,7 @@ from answers import (
     a4_conv_backward,
     a5_signals,
     a6_training,
+    a7_alexnet,
     s0_start,
 )
 
@@ -21,4 +22,5 @@ RIGHT_ANSWERS = [
     *a4_conv_backward.RIGHT,
     *a5_signals.RIGHT,
     *a6_training.RIGHT,
+    *a7_alexnet.RIGHT,
 ]

@@ -3,6 +3,7 @@
 from cnnlab.check.mistakes import (  # noqa: F401 - they fill MISTAKES
     activations,
     affine_as_conv,
+    alexnet,
     batch_norm,
     conv,
     conv_backward,

@@ -12,6 +12,7 @@ from cnnlab.check.questions import (
     a4_conv_backward,
     a5_signals,
     a6_training,
+    a7_alexnet,
     s0_start,
 )
 from cnnlab.check.questions.base import Question
@@ -26,6 +27,7 @@ _PAPERS = (
     a4_conv_backward,
     a5_signals,
     a6_training,
+    a7_alexnet,
 )
 
 QUESTIONS = {question.id: question for paper in _PAPERS for question in paper.QUESTIONS}

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from cnnlab.check.identities import Identity
 from cnnlab.check.mistakes import MISTAKES, Mistake
-from cnnlab.check.record import Case, RecordError, listed
+from cnnlab.check.record import Case, Difference, RecordError, compare, compare_most, listed
 
 PRIVATE = "cache"  # the part of a result that belongs to the learner's own pair of functions
 
@@ -23,6 +24,10 @@ class Question:
     may take. Where it `keeps_dtype`, the last case is tried in float32 too, and the result has to
     be float32. `identities` are what every right result keeps. `no_loops` gives a small and a large
     case; code without loops over positions runs the same lines for both.
+
+    `ask` puts a function to use where its own result is not what is compared: called with a
+    learner's function, or a known mistake, and the arguments of a case. Where a network learns,
+    `least` says how many of its answers have to be those of the reference.
     """
 
     id: str
@@ -36,6 +41,8 @@ class Question:
     keeps_dtype: bool = False
     identities: tuple[Identity, ...] = ()
     no_loops: Callable[[np.random.Generator], tuple[Case, Case]] | None = None
+    ask: Callable | None = None
+    least: int = 0
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -52,6 +59,16 @@ class Question:
     @property
     def tolerances(self) -> dict[str, float]:
         return {"rtol": self.rtol, "atol": self.atol}
+
+    def asked(self, function: Callable) -> Callable:
+        """What is called with the arguments of a case, for this function."""
+        return partial(self.ask, function) if self.ask else function
+
+    def compare(self, got: dict, expected: dict, case: Case) -> Difference | None:
+        """The first difference between two outcomes of a case, or None where they agree."""
+        if self.least:
+            return compare_most(got, expected, case, least=self.least)
+        return compare(got, expected, case, **self.tolerances)
 
     def view(self, returned):
         """What is compared of a learner's return value.
