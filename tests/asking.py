@@ -1,6 +1,7 @@
 """Asking the checker, as a page and a grader do."""
 
 import json
+from functools import cache
 
 from cnnlab.check.questions import find
 from cnnlab.check.verdict import judge, make_record, reference_record
@@ -10,7 +11,12 @@ def verdict_on(question, answer, seed=0):
     """The verdict on a function; what is written down crosses from one process to another."""
     question = find(question) if isinstance(question, str) else question
     record = json.loads(json.dumps(make_record(question, answer, seed), allow_nan=False))
-    return judge(question, record, reference_record(question, seed), seed)
+    return judge(question, record, _right(question, seed), seed)
+
+
+@cache
+def _right(question, seed):
+    return reference_record(question, seed)
 
 
 def answer_with(question, wrong):

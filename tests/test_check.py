@@ -8,7 +8,9 @@ import pytest
 
 from answers import RIGHT_ANSWERS
 from answers.a1_convolution import conv_loops, size_by_divmod
+from answers.a4_conv_backward import all_in_four_loops
 from asking import answer_with, verdict_on
+from cnnlab import ops
 from cnnlab.check import check, when_written
 from cnnlab.check.mistakes import MISTAKES, Mistake
 from cnnlab.check.questions import QUESTIONS, Question, find
@@ -30,16 +32,20 @@ def test_right_answers_pass_however_they_are_written(question_id, answer, seed):
     assert verdict_on(question_id, answer, seed).status == RIGHT
 
 
-WRONG_ANSWERS = [
-    pytest.param(question, wrong, id=f"{question.id}-{wrong.part}-{wrong.function.__name__}")
-    for question in QUESTIONS.values()
-    for wrong in question.mistakes
-]
+def _wrong_answers():
+    """Five draws for each; one where another question asks for the same, in another way."""
+    tried = set()
+    for question in QUESTIONS.values():
+        for wrong in question.mistakes:
+            what = (question.operation, question.parts, wrong.function)
+            name = f"{question.id}-{wrong.part}-{wrong.function.__name__}"
+            yield pytest.param(question, wrong, 1 if what in tried else 5, id=name)
+            tried.add(what)
 
 
-@pytest.mark.parametrize(("question", "wrong"), WRONG_ANSWERS)
-def test_every_known_mistake_is_caught_and_named(question, wrong):
-    for seed in range(5):
+@pytest.mark.parametrize(("question", "wrong", "draws"), [*_wrong_answers()])
+def test_every_known_mistake_is_caught_and_named(question, wrong, draws):
+    for seed in range(draws):
         verdict = verdict_on(question, answer_with(question, wrong), seed)
         assert verdict.status == WRONG
         assert verdict.mistake == wrong.name
@@ -89,6 +95,90 @@ def test_loops_are_right_where_loops_are_asked_for_and_named_where_not(answer):
     assert verdict_on("a1.conv_loops", answer).status == RIGHT
     verdict = verdict_on("a1.conv_forward", lambda *args, **options: (answer(*args, **options), 0))
     assert (verdict.status, verdict.mistake) == (WRONG, "It still loops over the positions")
+
+
+def _grows(loops):
+    """Right all the same, with a loop besides that runs as often as there are positions."""
+
+    def answer(x, w, b, **options):
+        out, cache = ops.conv_forward(x, w, b, **options)
+        loops(out)
+        return out, cache
+
+    return answer
+
+
+def _on_one_line(out):
+    for n in range(len(out)):
+        for i in range(out.shape[1]):
+            # fmt: off
+            for j in range(out.shape[2]): n += j; i += 1  # noqa: E701, E702
+            # fmt: on
+
+
+def _hidden_behind_much_else(out):
+    for _ in range(500):
+        np.pad(out[:1, :1, :1], 1)
+    _on_one_line(out)
+
+
+LOOPS = {
+    "on the line of the for": _on_one_line,
+    "in a generator": lambda out: sum(
+        i + j for i in range(len(out[0])) for j in range(len(out[0, 0]))
+    ),
+    "ndindex": lambda out: [out[place] @ out[place] for place in np.ndindex(out.shape[:3])],
+    "over rows alone": lambda out: [out[:, i] for i in range(out.shape[1])],
+    "over columns alone": lambda out: [out[:, :, j] for j in range(out.shape[2])],
+    "behind much else": _hidden_behind_much_else,
+}
+ALLOWED = {
+    "over images": lambda out: [[one.sum(), one.mean()] for one in out],
+    "over filters": lambda out: [out[..., k].sum() for k in range(out.shape[3])],
+    "much, but the same for all": lambda out: [i for i in range(5000)],  # noqa: C416
+}
+
+
+@pytest.mark.parametrize("loops", LOOPS.values(), ids=LOOPS)
+def test_a_loop_that_grows_with_the_positions_is_named_however_it_is_written(loops):
+    verdict = verdict_on("a1.conv_forward", _grows(loops))
+    assert (verdict.status, verdict.mistake) == (WRONG, "It still loops over the positions")
+    assert "Here one matrix product is to do all positions at once." in verdict.text
+
+
+@pytest.mark.parametrize("loops", ALLOWED.values(), ids=ALLOWED)
+def test_a_loop_over_something_else_is_right(loops):
+    assert verdict_on("a1.conv_forward", _grows(loops)).status == RIGHT
+
+
+def test_a_question_has_its_own_words_for_what_may_be_looped_over():
+    verdict = verdict_on("a4.conv_backward_fast", all_in_four_loops)
+    assert "Loop over the FH × FW places of a window at most" in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("question_id", "name"),
+    [
+        (id, case.name)
+        for id, question in QUESTIONS.items()
+        for case in question.cases(np.random.default_rng(0))
+        if id.startswith(("a1.conv_", "a4.")) and "all sizes different" in case.name
+    ],
+)
+def test_all_sizes_are_different_where_a_case_says_so(question_id, name):
+    """Those of the output too: a swapped axis has nowhere to hide."""
+    question = find(question_id)
+    cases = question.cases(np.random.default_rng(0))
+    case = next(case for case in cases if case.name == name)
+    if "pool" in question_id:
+        dout, (x, kernel_size, _) = case.args
+        sizes = (*x.shape, *kernel_size, *dout.shape[1:3])
+    else:
+        x, w = case.args[:2] if len(case.args) == 3 else case.args[1][:2]
+        out = question.reference(*case.args) if len(case.args) == 3 else case.args[0]
+        sizes = (*x.shape, *w.shape[:2], *out.shape[1:])
+        assert len(sizes) == 9
+    assert len(set(sizes)) == len(sizes)
 
 
 NOT_NAMED = [
@@ -294,17 +384,17 @@ def test_parts_are_recognized_each_by_itself():
     verdict = verdict_on(TRIPLE, lambda x, scale: (x / scale, x - scale, x.sum()))
     assert verdict.title == "scaled: Divided."
     assert verdict.text.splitlines() == [
+        "total is right.",
         "Look at the product.",
         "First seen in case 1 of 2 (a row): scaled: 3 of 4 numbers differ.",
         "shifted: Subtracted.",
-        "total is right.",
     ]
     verdict = verdict_on(TRIPLE, lambda x, scale: (x * scale, x * 7.5, x.sum() + 1))
     assert verdict.title == "Not right yet."
     assert verdict.text.splitlines() == [
+        "scaled is right.",
         "First seen in case 1 of 2 (a row): shifted: 4 of 4 numbers differ.",
         "total is not right either.",
-        "scaled is right.",
     ]
     # What is known of all parts together says more than what is known of one.
     verdict = verdict_on(TRIPLE, lambda x, scale: _scale_and_shift(x + 1, scale))

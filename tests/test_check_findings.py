@@ -14,6 +14,8 @@ import pytest
 
 from asking import verdict_on
 from cnnlab.check import check
+from cnnlab.check.identities import Identity
+from cnnlab.check.mistakes import Mistake, Undecided, WrongNumbers
 from cnnlab.check.questions import Question
 from cnnlab.check.questions.base import eighths
 from cnnlab.check.record import Case
@@ -44,6 +46,7 @@ PAIR = Question(
         (lambda out: out.astype(int), "Whole numbers where floats are expected"),
         (lambda out: out > 0, "Truth values where floats are expected"),
         (lambda out: out.astype(object), "An array of objects where numbers are expected"),
+        (lambda out: out.astype(">i4"), "Whole numbers where floats are expected"),
     ],
 )
 def test_numbers_of_another_kind_are_named(convert, mistake):
@@ -55,7 +58,7 @@ def test_numbers_of_another_kind_are_named(convert, mistake):
     assert "twice is right" in verdict.text
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble, ">f8", ">f4"])
 def test_other_floats_are_right(dtype):
     assert verdict_on(DOUBLE, lambda x: (x * 2).astype(dtype)).status == RIGHT
 
@@ -321,6 +324,189 @@ def test_out_of_memory_is_not_decidable():
     assert "ran out of memory" in verdict.text
     verdict = verdict_on(DOUBLE, lambda x: np.zeros(2**48) if x.ndim == 1 else x * 3)
     assert verdict.status == WRONG
+
+
+def test_the_form_is_said_before_anything_about_the_numbers():
+    always_broken = Identity("The sum is wrong", "Look.", lambda x, out: out.sum() == x.sum() * 2)
+    question = dataclasses.replace(DOUBLE, identities=(always_broken,))
+    assert verdict_on(question, lambda x: x * 3).title == "The sum is wrong."
+    for wrong in (lambda x: x[:-1] * 3, lambda x: x[None] * 3):
+        verdict = verdict_on(question, wrong)
+        assert (verdict.title, verdict.mistake) == ("The shape is not the expected one.", "")
+    verdict = verdict_on(question, lambda x: x * np.nan)
+    assert verdict.mistake == "There is nan or inf among the numbers"
+    assert "np.empty" in verdict.text
+    verdict = verdict_on(question, lambda x: x * 0)
+    assert (verdict.title, verdict.mistake) == ("It is zero.", "It is zero")
+    assert "Is there a line that adds to the result?" in verdict.text
+
+
+def test_a_part_that_is_zero_is_named_and_what_is_right_is_said_first():
+    verdict = verdict_on(PAIR, lambda x: (x * 0, x + 1))
+    assert (verdict.title, verdict.mistake) == ("twice: It is zero.", "It is zero")
+    assert verdict.text.startswith("next is right.\nIs there a line that adds to twice?\n")
+    assert verdict_on(PAIR, lambda x: (x * (x.ndim - 1), x + 1)).mistake == ""
+
+
+def test_an_identity_speaks_of_the_part_that_is_shown():
+    broken = Identity("next is odd", "Look.", lambda x, out: np.allclose(out[1], x + 1))
+    question = dataclasses.replace(PAIR, identities=(broken,))
+    assert verdict_on(question, lambda x: (x * 2, x + 2)).title == "next is odd."
+    assert verdict_on(question, lambda x: (x * 3, x + 2)).title == "Not right yet."
+
+
+IMAGES = Question(
+    "test.images",
+    lambda x: x * 2,
+    lambda rng: [
+        Case("small", (eighths(rng, 2, 3, 4, 5),)),
+        Case("flat", (eighths(rng, 2, 1, 4, 1),)),
+    ],
+    "images",
+)
+ON_IMAGES = {
+    "(N, C, H, W)": lambda x: x.transpose(0, 3, 1, 2) * 2,
+    "(K, C, FH, FW)": lambda x: x.transpose(3, 2, 0, 1) * 2,
+    "reshaped": lambda x: (x * 2).reshape(x.transpose(0, 3, 1, 2).shape),
+}
+
+
+@pytest.mark.parametrize("answer", ON_IMAGES.values(), ids=ON_IMAGES)
+def test_channels_first_is_named_in_every_question(answer):
+    verdict = verdict_on(IMAGES, answer)
+    assert (verdict.title, verdict.mistake) == ("Channels first.", "Channels first")
+    two = dataclasses.replace(IMAGES, reference=lambda x: (x * 2, x + 1), returns=("twice", "next"))
+    verdict = verdict_on(two, lambda x: (x * 2, answer(x + 1) / 2))
+    assert verdict.title == "next: Channels first."
+    assert verdict_on(IMAGES, lambda x: answer(x) + 1).mistake == ""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda x: (x * 2, (x, x, 3)),
+        lambda x: [x * 2, None],
+    ],
+)
+def test_a_cache_that_nobody_asked_for_is_named(answer):
+    verdict = verdict_on(DOUBLE, answer)
+    assert verdict.mistake == "Several things are returned where one is asked for"
+    assert verdict_on(DOUBLE, lambda x: (x * 3, None)).mistake == ""
+    assert verdict_on(DOUBLE, lambda x: (x * 2,)).mistake == ""
+
+
+POSITIVE = Question(
+    "test.positive",
+    lambda size: size * 2,
+    lambda rng: [Case("five", (5,)), Case("minus one", (-1,), raises=ValueError)],
+    "positive",
+)
+
+
+def test_refusing_what_is_right_does_not_read_like_a_crash():
+    def too_strict(size):
+        raise ValueError("my own words")
+
+    name = "It raises an error where there is a right answer"
+    assert verdict_on(POSITIVE, too_strict).mistake == name
+    assert verdict_on(POSITIVE, lambda size: [][size]).title == "It stops with IndexError."
+
+
+def test_an_assert_is_not_an_error_that_is_raised():
+    def answer(size):
+        assert size > 0
+        return size * 2
+
+    assert verdict_on(POSITIVE, answer).mistake == "assert instead of raise ValueError"
+
+
+def test_a_refusal_is_known_whatever_its_words(monkeypatch):
+    def refuses(size):
+        raise ValueError("does not fit")
+
+    def in_other_words(size):
+        raise ValueError("no, thank you")
+
+    known = {"positive": [Mistake("Always refused", "Look.", refuses)]}
+    monkeypatch.setattr("cnnlab.check.questions.base.MISTAKES", known)
+    assert verdict_on(POSITIVE, in_other_words).mistake == "Always refused"
+
+
+def _right_on_rows(kind):
+    def wrong(x):
+        if x.ndim > 1:
+            raise kind
+        return x * 2
+
+    return wrong
+
+
+def test_numbers_that_could_be_any_are_not_an_error(monkeypatch):
+    def stops(x):
+        return x * 2 if x.ndim == 1 else x[10]
+
+    known = {"double": [Mistake("On rows only", "Look.", _right_on_rows(WrongNumbers))]}
+    monkeypatch.setattr("cnnlab.check.questions.base.MISTAKES", known)
+    assert verdict_on(DOUBLE, lambda x: x * (x.ndim + 1)).mistake == "On rows only"
+    assert verdict_on(DOUBLE, stops).title == "It stops with IndexError."
+    known["double"] = [Mistake("On rows only", "Look.", _right_on_rows(Undecided))]
+    assert verdict_on(DOUBLE, stops).mistake == "On rows only"
+
+
+KEEPING = Question(
+    "test.keeping",
+    lambda dout, cache, *, table: 1.0,
+    lambda rng: [
+        Case("it", (eighths(rng, 3) + 9, (np.ones((2, 2)), [4])), {"table": {"w": np.ones(2)}})
+    ],
+    "keeping",
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda dout, cache, table: dout.fill(0), "dout has changed"),
+        (lambda dout, cache, table: cache[0].fill(0), "the first thing in cache has changed"),
+        (lambda dout, cache, table: cache[1].append(3), "the second thing in cache has changed"),
+        (lambda dout, cache, table: table["w"].fill(0), "w in table has changed"),
+        (lambda dout, cache, table: table.update(w=3), "w in table has changed"),
+        (lambda dout, cache, table: table.clear(), "table has changed"),
+        (
+            lambda dout, cache, table: setattr(cache[0], "shape", (4,)),
+            "the first thing in cache has been reshaped in place",
+        ),
+    ],
+)
+def test_what_was_overwritten_is_said_by_name(change, words):
+    def answer(dout, cache, *, table):
+        change(dout, cache, table)
+        return 1.0
+
+    verdict = verdict_on(KEEPING, answer)
+    assert verdict.mistake == "The input is overwritten"
+    assert f"After the call (it) {words}. Work on a copy" in verdict.text
+
+
+@pytest.mark.parametrize(
+    "changed", [[3], [{"place": 3}], [{"place": [99]}], [{"place": [[], {}]}], [{}]]
+)
+def test_a_malformed_change_is_an_overwritten_input_and_no_error(changed):
+    right = reference_record(KEEPING, 0)
+    cases = [right["cases"][0] | {"changed": changed}]
+    verdict = judge(KEEPING, right | {"cases": cases}, right, 0)
+    assert verdict.mistake == "The input is overwritten"
+
+
+def test_memory_that_nobody_wrote_to_is_mentioned_where_calls_differ():
+    stood_there = iter([3.0, 5.0, 7.0])
+    verdict = verdict_on(DOUBLE, lambda x: x * 2 + next(stood_there))
+    assert "np.empty" in verdict.text
+
+
+def test_one_number_is_not_counted():
+    question = dataclasses.replace(DOUBLE, cases=lambda rng: [Case("it", (np.ones((1, 1)),))])
+    assert "(it): its number differs." in verdict_on(question, lambda x: x * 3).text
 
 
 def test_whole_numbers_are_never_half_right():

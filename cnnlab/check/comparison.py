@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnlab.check.mistakes import Mistake, Undecided
+from cnnlab.check.findings import Finding, find_any
+from cnnlab.check.mistakes import Mistake, Undecided, WrongNumbers
 from cnnlab.check.picture import Sight, sight
 from cnnlab.check.questions import Question
 from cnnlab.check.record import (
@@ -112,11 +113,17 @@ class Comparison:
         case, tolerances = self.cases[number], self.question.tolerances
         mine, right = self.outcomes[number][part], self.rights[number][part]
         differs = self.differences[number][part] is not None
+        if is_error(wrong, WrongNumbers) and not is_error(mine, WrongNumbers):
+            return differs and mine.get("kind") != "error"
         if is_error(wrong, Undecided):
             return differs
         if compare(wrong, right, case, **tolerances) is None:
             return not differs
-        return same(mine, wrong, **tolerances) or same_error(mine, wrong)
+        if same(mine, wrong, **tolerances) or same_error(mine, wrong):
+            return True
+        # An error that is asked for elsewhere is raised with words of the learner's own.
+        kinds = {case.raises for case in self.cases} - {None}
+        return any(is_error(mine, kind) and is_error(wrong, kind) for kind in kinds)
 
     def undecidable(self) -> str:
         """Why the differences say nothing about the answer; empty where they do."""
@@ -138,13 +145,18 @@ class Comparison:
             )
         return ""
 
-    def broken(self):
-        """The first identity that the right result keeps and this one breaks, or None."""
+    def finding(self, part: str) -> Finding | None:
+        """What is wrong with a part that could be wrong with any."""
+        outcomes, rights = ([one[part] for one in some] for some in (self.outcomes, self.rights))
+        return find_any(part, self.cases, outcomes, rights, self.question.tolerances)
+
+    def broken(self, part: str):
+        """The first identity that a right result keeps and one with this part breaks, or None."""
         for identity in self.question.identities:
             for case, mine, right in zip(self.cases, self.outcomes, self.rights, strict=True):
                 if (
                     self._holds(identity, case, right)
-                    and self._holds(identity, case, mine) is False
+                    and self._holds(identity, case, right | {part: mine[part]}) is False
                 ):
                     return identity
         return None

@@ -77,10 +77,7 @@ def run_case(function: Callable, case: Case, view: Callable = lambda value: valu
             outcome = encode(case.measure(seen, *args, **options) if case.measure else seen)
     except (Exception, SystemExit) as error:
         outcome = _encode_error(error)
-    changed = [
-        n for n, (was, now) in enumerate(zip(case.args, args, strict=True)) if _differ(was, now)
-    ]
-    changed += [name for name, was in case.options.items() if _differ(was, options[name])]
+    changed = [*_changes(case.args, args), *_changes(case.options, options)]
     return {"name": case.name, "outcome": outcome, "changed": changed}
 
 
@@ -98,18 +95,30 @@ class _Listening:
         return getattr(self._stream, name)
 
 
-def _differ(before, after) -> bool:
-    """Whether an array has been changed in place, also inside tuples, lists and dicts.
+def _changes(before, after, place=()):
+    """Where something has been changed in place, also inside tuples, lists and dicts, and how.
 
-    Generators change when they are used, and objects and functions are their own affair.
+    A place is the way there: [1, 0] is the first thing in the second argument. Generators change
+    when they are used, and objects and functions are their own affair.
     """
+    changed = {"place": list(place), "reshaped": False}
     if isinstance(before, np.ndarray):
-        return not np.array_equal(before, after, equal_nan=before.dtype.kind in "fc")
-    if isinstance(before, dict):
-        return before.keys() != after.keys() or any(_differ(before[k], after[k]) for k in before)
-    if isinstance(before, tuple | list):
-        return len(before) != len(after) or any(map(_differ, before, after))
-    return False
+        if np.shape(before) != np.shape(after) and np.array_equal(
+            np.ravel(before), np.ravel(after)
+        ):
+            yield changed | {"reshaped": True}
+        elif not np.array_equal(before, after, equal_nan=before.dtype.kind in "fc"):
+            yield changed
+    elif isinstance(before, dict | tuple | list):
+        if type(before) is not type(after) or _keys(before) != _keys(after):
+            yield changed
+        else:
+            for key in _keys(before):
+                yield from _changes(before[key], after[key], (*place, key))
+
+
+def _keys(held) -> list:
+    return list(held) if isinstance(held, dict) else list(range(len(held)))
 
 
 def encode(value, depth: int = 3) -> dict:
@@ -134,7 +143,7 @@ def encode(value, depth: int = 3) -> dict:
                 "kind": "array",
                 "type": type(value).__name__,
                 "shape": list(array.shape),
-                "dtype": str(array.dtype),
+                "dtype": array.dtype.name,  # without the order of the bytes
                 "data": data,
             }
         kind = "too large" if array.dtype.kind in "biuf" else "other"
@@ -203,7 +212,8 @@ def compare(
         return Difference(
             f"the shape is {_shape(shape)}, expected {_shape(wanted)}"
             if wanted
-            else f"expected one number, got an array of shape {_shape(shape)}"
+            else f"expected one number, got an array of shape {_shape(shape)}",
+            title="The shape is not the expected one.",
         )
     if expected["dtype"].startswith("int") and "int" not in str(got.get("dtype")):
         return Difference(f"it returned a {_type(got)}, expected a whole number (int)")
@@ -232,7 +242,9 @@ def compare(
     worst = int(np.argmax(np.where(close, -1.0, error)))
     index = ", ".join(str(i) for i in np.unravel_index(worst, wanted))
     return Difference(
-        f"{(~close).sum()} of {close.size} numbers differ",
+        f"{(~close).sum()} of {close.size} numbers differ"
+        if close.size > 1
+        else "its number differs",
         f"the worst is [{index}]: expected {theirs[worst]:g}, got {mine[worst]:g}",
     )
 
@@ -375,9 +387,11 @@ def _compare_error(got: dict, raises: type[Exception]) -> Difference | None:
         returned = instead.get(_type(got), "a value")
         return Difference(f"it should raise {raises.__name__} here, and returned {returned}")
     if not is_error(got, raises):
+        asserted = is_error(got, AssertionError)
         return Difference(
             f"it should raise {raises.__name__} here, and raised {_first(got.get('type'))}: "
-            f"{_said(got)}"
+            f"{_said(got)}",
+            mistake=f"assert instead of raise {raises.__name__}" if asserted else "",
         )
     return None
 

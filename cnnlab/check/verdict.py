@@ -8,6 +8,7 @@ Whoever interrupts a check by Ctrl+C gets no verdict at all.
 """
 
 import html
+import inspect
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from cnnlab.check.record import Case, compare, count_right, listed, run_case, sa
 
 RIGHT, WRONG = "right", "wrong"
 NOT_ATTEMPTED, NOT_DECIDABLE = "not attempted", "not decidable"
+MORE = 200  # instructions: a loop over 36 rows runs more than that, and a choice within NumPy fewer
 
 
 @dataclass(frozen=True)
@@ -120,25 +122,38 @@ def _in_float32(cases: list[Case]) -> Case:
 
 
 def _loops(answer, small: Case, large: Case, seconds: float) -> bool:
-    """Whether more positions mean more lines of Python: counted, not timed."""
+    """Whether more positions mean more Python to run: steps are counted, not timed.
+
+    Code that is the same for both may still go another way here and there; a loop over the rows of
+    the output alone goes beyond that.
+    """
     try:
         with time_limit(seconds):
-            return _lines_run(answer, large) > 2 * _lines_run(answer, small)
+            _steps_run(answer, small)  # the first count of all is too low in Python 3.12
+            most = _steps_run(answer, small) + MORE
+            return _steps_run(answer, large, most) > most
     except TooSlow:
         return True
 
 
-def _lines_run(answer, case: Case) -> int:
+def _steps_run(answer, case: Case, most: float = np.inf) -> int:
+    """Instructions that the interpreter runs for a call; it stops counting beyond `most`.
+
+    Not lines: a whole loop fits into one.
+    """
     count, before = 0, sys.gettrace()
 
     def trace(frame, event, argument):
         nonlocal count
-        count += event == "line"
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        if count > most:
+            sys.settrace(before)
         return trace
 
     sys.settrace(trace)
     try:
-        run_case(answer, case, lambda value: None)  # to write numbers down takes lines as well
+        run_case(answer, case, lambda value: None)  # to write numbers down takes steps as well
     finally:
         sys.settrace(before)
     return count
@@ -176,7 +191,7 @@ def judge(question: Question, got: dict, expected: dict, seed: int) -> Verdict:
     raw = [_part(result, "outcome", {}) for result in results]
     rights = [result["outcome"] for result in expected["cases"][: len(cases)]]
     comparison = Comparison.of(question, cases, raw, rights)
-    changed = _changed(results, cases)
+    changed = _changed(question, results, cases)
     if not comparison.wrong:
         return changed or slow or _right_unless(question, got, expected, len(cases))
     verdict = _wrong(comparison, changed or _unlike_before(got, cases))
@@ -204,17 +219,39 @@ def _too_slow(got, count) -> Verdict | None:
     )
 
 
-def _changed(results, cases) -> Verdict | None:
+def _changed(question, results, cases) -> Verdict | None:
     for result, case in zip(results, cases, strict=True):
-        if _part(result, "changed", []):
+        if changes := _part(result, "changed", []):
+            what = _named_place(question, _part(changes[0], "place", []))
+            how = (
+                "has been reshaped in place"
+                if _part(changes[0], "reshaped", False)
+                else ("has changed")
+            )
             return Verdict(
                 WRONG,
                 "The input is overwritten.",
-                f"After the call ({case.name}) an array that was passed in has changed. Work on a "
-                "copy, or on a new array.",
+                f"After the call ({case.name}) {what} {how}. Work on a copy, or on a new array.",
                 mistake="The input is overwritten",
             )
     return None
+
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+
+
+def _named_place(question, place) -> str:
+    """The way to something that was passed in, in words, as far as the question gives them."""
+    names = list(inspect.signature(question.reference).parameters)
+    words = ""
+    for key in place:
+        if not words:
+            words = names[key] if isinstance(key, int) and key in range(len(names)) else str(key)
+        elif isinstance(key, int) and key in range(len(ORDINALS)):
+            words = f"the {ORDINALS[key]} thing in {words}"
+        else:
+            words = f"{str(key)[:20]} in {words}"
+    return words or "something that was passed in"
 
 
 def _unlike_before(got, cases) -> Verdict | None:
@@ -224,7 +261,8 @@ def _unlike_before(got, cases) -> Verdict | None:
         WRONG,
         "The result depends on earlier calls.",
         f"The first call ({cases[0].name}) was made once more at the end, and gave something else. "
-        "Does the function change a variable outside of it, or a default argument? Or does it draw "
+        "Does the function change a variable outside of it, or a default argument? Does it add to "
+        "an array that begins with np.empty, so with whatever stood there before? Or does it draw "
         "numbers from a generator that it was not given?",
         mistake="The result depends on earlier calls",
     )
@@ -246,8 +284,8 @@ def _right_unless(question, got, expected, count) -> Verdict:
         return Verdict(
             WRONG,
             "It still loops over the positions.",
-            "The results are right, but more positions mean more lines of Python to run. Here one "
-            "matrix product is to do all positions at once.",
+            f"The results are right, but more positions mean more Python to run. "
+            f"{question.loop_at_most}",
             mistake="It still loops over the positions",
         )
     if question.least:
@@ -291,37 +329,35 @@ def _wrong(comparison: Comparison, other: Verdict | None) -> Verdict:
         and not mistake.part
         and all(named.get(part) is mistake for part in wrong)
     )
-    where = comparison.where(shown)
-    where += _others(
-        [] if alone else wrong[1:],
-        [part for part in comparison.question.parts if part not in everywhere],
-        named,
-    )
+    right = [part for part in comparison.question.parts if part not in everywhere]
+    praise = f"{listed(right)} {'is' if len(right) == 1 else 'are'} right.\n" if right else ""
+    where = comparison.where(shown) + _others([] if alone else wrong[1:], named)
     detail = difference.detail and difference.detail[0].upper() + difference.detail[1:] + "."
     sight = comparison.sight(shown)
+
+    def said(name, look, *, of_part=True):
+        title = f"{shown}: {name}." if of_part and shown else f"{name}."
+        return Verdict(WRONG, title, f"{praise}{look}\n{where}", detail, name, sight)
+
     if mistake is not None:
-        title = f"{mistake.name}." if alone else f"{shown}: {mistake.name}."
-        text = f"{mistake.look}\n{where}"
-        return Verdict(WRONG, title, text, detail, mistake.name, sight)
+        return said(mistake.name, mistake.look, of_part=not alone)
     if other is not None:
         text = f"{other.text}\n{where}"
         return Verdict(WRONG, other.title, text, detail, other.mistake, sight)
     if why := comparison.undecidable():
         return Verdict(NOT_DECIDABLE, "This cannot be decided here.", f"{why}\n{where}", detail)
-    if not difference.mistake and (identity := comparison.broken()):
-        text = f"{identity.look}\n{where}"
-        return Verdict(WRONG, f"{identity.name}.", text, detail, identity.name, sight)
+    if finding := comparison.finding(shown):
+        return said(*finding)
+    if not (difference.title or difference.mistake) and (identity := comparison.broken(shown)):
+        return said(identity.name, identity.look, of_part=False)
     found = difference.mistake
     title = difference.title or (f"{found}." if found else "Not right yet.")
-    return Verdict(WRONG, title, where, detail, found, sight)
+    return Verdict(WRONG, title, praise + where, detail, found, sight)
 
 
-def _others(wrong, right, named) -> str:
-    """A line on each part besides the one that is shown."""
-    lines = [
+def _others(wrong, named) -> str:
+    """A line on each wrong part besides the one that is shown."""
+    return "".join(
         f"\n{part}: {named[part].name}." if part in named else f"\n{part} is not right either."
         for part in wrong
-    ]
-    if right:
-        lines.append(f"\n{listed(right)} {'is' if len(right) == 1 else 'are'} right.")
-    return "".join(lines)
+    )

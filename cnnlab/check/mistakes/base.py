@@ -27,6 +27,10 @@ class Undecided(Exception):  # noqa: N818 - it is no error, it says that all is 
     """What this mistake leads to here depends on how the rest of the code is written."""
 
 
+class WrongNumbers(Undecided):
+    """The same, but it is numbers in any case, and no error."""
+
+
 MISTAKES: dict[str, list[Mistake]] = {}
 
 

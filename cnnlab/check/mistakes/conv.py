@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from cnnlab.check.mistakes.base import Undecided, mistake
+from cnnlab.check.mistakes.base import Undecided, WrongNumbers, mistake
 from cnnlab.ops import conv_forward
 from cnnlab.shapes import output_size
 
@@ -189,7 +189,7 @@ def conv_one_too_many(x, w, b, *, stride=1, pad=0):
 )
 def conv_swapped_size(x, w, b, *, stride=1, pad=0):
     OH, OW = _size_of(x, w, stride, pad)
-    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    padded = _padded(x, pad)
     return _loops(padded, w, b, (OW, OH), stride)
 
 
@@ -315,6 +315,79 @@ def conv_filters_misread(x, w, b, *, stride=1, pad=0):
     return _columns(x, w.shape, (0, 1, 2, 4, 5, 3), stride, pad) @ w.reshape(w.shape[3], -1).T + b
 
 
+@mistake("conv_forward", MISORDERED, LOOK_AT_ORDER)
+def conv_filters_misread_channels_first(x, w, b, *, stride=1, pad=0):
+    FH, FW, C, K = w.shape
+    return _conv(x, w.reshape(K, C, FH, FW).transpose(2, 3, 1, 0), b, stride=stride, pad=pad)
+
+
+@mistake(
+    "conv_forward",
+    "The filters are taken to come first",
+    "w is (FH, FW, C, K): other libraries have (K, C, FH, FW).",
+)
+def conv_filters_first(x, w, b, *, stride=1, pad=0):
+    K, _, FH, FW = w.shape
+    padded = _padded(x, pad)
+    OH = output_size(x.shape[1], FH, stride=stride, pad=pad)
+    OW = output_size(x.shape[2], FW, stride=stride, pad=pad)
+    out = np.zeros((len(x), OH, OW, K))
+    for n, i, j, k in np.ndindex(out.shape):
+        top, left = i * stride, j * stride
+        window = padded[n, top : top + FH, left : left + FW]
+        out[n, i, j, k] = (window.transpose(2, 0, 1) * w[k]).sum() + b[k]
+    return out
+
+
+@mistake(
+    "conv_forward",
+    "Row and column of the output are swapped",
+    "Right on squares only. The output is (N, OH, OW, K): the row i comes before the column j.",
+)
+def conv_output_swapped(x, w, b, *, stride=1, pad=0):
+    right = _conv(x, w, b, stride=stride, pad=pad)
+    out = np.zeros_like(right)
+    for n, i, j, k in np.ndindex(out.shape):
+        out[n, j, i, k] = right[n, i, j, k]
+    return out
+
+
+@mistake(
+    "conv_forward",
+    "Every filter gets the sum of all biases",
+    "b holds one bias for each filter: filter k gets b[k].",
+)
+def conv_sum_of_biases(x, w, b, *, stride=1, pad=0):
+    return _conv(x, w, np.full_like(b, b.sum()), stride=stride, pad=pad)
+
+
+@mistake(
+    "conv_forward",
+    "Right where nothing is padded, and wrong elsewhere",
+    "With pad, the windows slide over the image and its border of zeros: pad rows above and below, "
+    "pad columns to the left and to the right.",
+)
+def conv_right_without_padding(x, w, b, *, stride=1, pad=0):
+    if pad:
+        raise WrongNumbers
+    return _conv(x, w, b, stride=stride)
+
+
+@mistake(
+    "conv_forward",
+    "Right at stride 1, and wrong elsewhere",
+    "Output i is a number of steps, not a pixel: at stride 2 the window of output 3 starts at 6.",
+)
+def conv_right_at_stride_1(x, w, b, *, stride=1, pad=0):
+    if stride != 1:
+        raise WrongNumbers
+    return _conv(x, w, b, pad=pad)
+
+
+def _padded(x, pad):
+    return np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+
+
 def _size_of(x, w, stride, pad):
     return tuple(output_size(x.shape[a], w.shape[a - 1], stride=stride, pad=pad) for a in (1, 2))
 
@@ -331,6 +404,6 @@ def _loops(padded, w, b, size, stride):
 
 def _columns(x, filter_shape, order, stride, pad):
     """(N, OH, OW, FH·FW·C): windows flattened in the given order of axes."""
-    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    padded = _padded(x, pad)
     windows = sliding_window_view(padded, filter_shape[:2], axis=(1, 2))[:, ::stride, ::stride]
     return windows.transpose(order).reshape(*windows.shape[:3], -1)

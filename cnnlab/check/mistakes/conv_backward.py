@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from cnnlab.check.mistakes.base import Undecided, mistake
+from cnnlab.check.mistakes.base import Undecided, WrongNumbers, mistake
 from cnnlab.ops import conv_backward, conv_forward
 
 ADD_UP = "Each one replaces the one before it. They are to be added up: = or +=?"
@@ -16,6 +16,7 @@ NO_GAPS = (
     "The pixels of one window are neighbors; the stride is the step from one window to the next."
 )
 NO_MEAN = "The chain rule adds up what comes back from everywhere; nothing is divided."
+TWO_THINGS = "Mend one after the other: "
 FROM_ZEROS = "Gradients are added up from nothing: only the shape is taken from the array."
 
 
@@ -47,7 +48,7 @@ def _misread(dout):
 
 
 ANOTHER_PLACE = "Another gradient stands in its place"
-ORDER = "dx, dw, db is the order in which they are returned, as far as they are asked for."
+ORDER = "Look at the order in which the gradients are returned, and at the one that is asked for."
 SWAPPED = "Row and column of dout are swapped"
 ROWS_FIRST = "dout is (N, OH, OW, K): the row i of the output comes before the column j."
 
@@ -58,6 +59,24 @@ def _swapped(dout):
     for n, i, j, k in np.ndindex(dout.shape):
         read[n, i, j, k] = dout[n, j, i, k]
     return read
+
+
+def _transposed_and_misread(dout):
+    """Brought to (N, K, OH, OW), then flattened as if K still came last."""
+    return dout.transpose(0, 3, 1, 2).reshape(dout.shape)
+
+
+MIRRORED = "The upstream gradient is mirrored"
+SAME_WAY = "Output (i, j) belongs to the window that starts i steps down and j to the right."
+RIGHT_UNPADDED = "Right where nothing is padded, and wrong elsewhere"
+RIGHT_AT_STRIDE_1 = "Right at stride 1, and wrong elsewhere"
+ALL_PADDED = "An axis is padded that should not be"
+ONE_PAIR_EACH = (
+    "Only height and width get zeros. np.pad wants one pair, before and after, for each of the "
+    "four axes: images and channels get (0, 0)."
+)
+REPLACED_UNMOVED = "A gradient replaces the one before it, and the stride is not applied"
+UNPADDED_UNMOVED = "The border of zeros is missing, and the stride is not applied"
 
 
 # dx
@@ -215,6 +234,10 @@ def dx_empty_and_wrong(dout, cache):
     raise Undecided
 
 
+CROP_END = (
+    "Its first pixel is right. In the padded image, in which row does the image end? Count from "
+    "where it starts."
+)
 WRONG_CROP = "The border is cut off at the wrong place"
 CROP = (
     "The image lies inside the padded one. In which row and column of the padded one is its first "
@@ -268,12 +291,7 @@ ROOM = (
 
 @mistake("conv_backward.dx", NOT_PADDED, ROOM)
 def dx_unpadded(dout, cache):
-    x, w, _, stride, _ = cache
-    dx = np.zeros(x.shape)
-    for n, i, j, k in np.ndindex(dout.shape):
-        top, left = i * stride, j * stride
-        dx[n, top : top + w.shape[0], left : left + w.shape[1]] += w[..., k] * dout[n, i, j, k]
-    return dx
+    return _handed_weights(dout, cache, np.zeros(cache[0].shape), cache[3])
 
 
 @mistake("conv_backward.dx", NOT_PADDED, ROOM)
@@ -445,6 +463,161 @@ def dx_is_dout(dout, cache):
     return dout
 
 
+@mistake(
+    "conv_backward.dx",
+    "A gradient replaces the one before it",
+    "The places of a window see overlapping pixels, and a pixel collects from each: = or +=?",
+)
+def dx_last_place(dout, cache):
+    x, w, _, S, pad = cache
+    N, H, W, C = x.shape
+    _, OH, OW, _ = dout.shape
+    dx = np.zeros((N, H + 2 * pad, W + 2 * pad, C))
+    for u, v in np.ndindex(w.shape[:2]):
+        dx[:, u : u + S * OH : S, v : v + S * OW : S] = dout @ w[u, v].T
+    return _cropped(dx, cache)
+
+
+@mistake("conv_backward.dx", REPLACED_UNMOVED, f"{TWO_THINGS}{IN_STEPS} Then: = or +=?")
+def dx_last_window_without_stride(dout, cache):
+    return _cropped(_dpadded(dout, cache, steps=(1, 1), add=False), cache)
+
+
+@mistake("conv_backward.dx", REPLACED_UNMOVED, f"{TWO_THINGS}{IN_STEPS} Then: = or +=?")
+def dx_last_filter_without_stride(dout, cache):
+    return _cropped(_dpadded(_one(dout, 3, -1), cache, steps=(1, 1), add=False), cache)
+
+
+PIXELS = "Pixels instead of weights"
+NOT_THE_WINDOW = (
+    "This is the line of dw once more. An output changes with a pixel by the weight that the two "
+    "have in common."
+)
+
+
+@mistake("conv_backward.dx", PIXELS, NOT_THE_WINDOW)
+def dx_of_pixels(dout, cache):
+    return _handed_pixels(dout, cache, cache[3])
+
+
+@mistake("conv_backward.dx", PIXELS, f"{NOT_THE_WINDOW} And the stride is not applied.")
+def dx_of_pixels_without_stride(dout, cache):
+    return _handed_pixels(dout, cache, 1)
+
+
+@mistake("conv_backward.dx", PIXELS, f"{NOT_THE_WINDOW} And = stands where += is meant.")
+def dx_of_pixels_last_window(dout, cache):
+    return _handed_pixels(_one(dout, 3, -1), cache, cache[3], add=False)
+
+
+def _handed_pixels(dout, cache, step, *, add=True):
+    x, w, _, _, pad = cache
+    padded = _padded(x, pad)
+    dx = np.zeros(padded.shape)
+    for i, j in np.ndindex(dout.shape[1:3]):
+        window = np.s_[:, i * step : i * step + w.shape[0], j * step : j * step + w.shape[1]]
+        handed = padded[window] * dout[:, i, j].sum(axis=-1)[:, None, None, None]
+        dx[window] = handed + (dx[window] if add else 0)
+    return _cropped(dx, cache)
+
+
+@mistake(
+    "conv_backward.dx",
+    "Every gradient is added more than once",
+    "The sum over the filters stands inside the loop over the filters. One of the two is enough.",
+)
+def dx_once_per_filter(dout, cache):
+    return _dx(dout, cache) * dout.shape[3]
+
+
+@mistake(
+    "conv_backward.dx",
+    "The filter is transposed",
+    "w[:, :, :, k] has the shape of the window as it is, (FH, FW, C): .T turns the axes around.",
+)
+def dx_all_axes_transposed(dout, cache):
+    x, w, _, stride, pad = cache
+    dx = np.zeros(_padded(x, pad).shape)
+    for n, i, j, k in np.ndindex(dout.shape):
+        part = dx[n, i * stride : i * stride + w.shape[0], j * stride : j * stride + w.shape[1]]
+        part += w[:, :, :, k].T * dout[n, i, j, k]
+    return _cropped(dx, cache)
+
+
+@mistake("conv_backward.dx", ALL_PADDED, ONE_PAIR_EACH)
+def dx_all_axes_padded(dout, cache):
+    return _handed_weights(dout, cache, np.zeros(np.pad(cache[0], cache[4]).shape), cache[3])
+
+
+@mistake("conv_backward.dx", UNPADDED_UNMOVED, f"{TWO_THINGS}{ROOM} Then: {IN_STEPS}")
+def dx_unpadded_without_stride(dout, cache):
+    return _handed_weights(dout, cache, np.zeros(cache[0].shape), 1)
+
+
+def _handed_weights(dout, cache, dx, step):
+    """The plain loops, into an array of any shape: an error where a window does not fit in it."""
+    w = cache[1]
+    for n, i, j, k in np.ndindex(dout.shape):
+        top, left = i * step, j * step
+        dx[n, top : top + w.shape[0], left : left + w.shape[1]] += w[..., k] * dout[n, i, j, k]
+    return dx
+
+
+@mistake("conv_backward.dx", WRONG_CROP, CROP_END)
+def dx_cropped_to_h(dout, cache):
+    (_, H, W, _), pad = cache[0].shape, cache[4]
+    return _dpadded(dout, cache)[:, pad:H, pad:W]
+
+
+@mistake("conv_backward.dx", WRONG_CROP, CROP_END)
+def dx_cropped_to_h_minus_pad(dout, cache):
+    (_, H, W, _), pad = cache[0].shape, cache[4]
+    return _dpadded(dout, cache)[:, pad : H - pad, pad : W - pad]
+
+
+@mistake(
+    "conv_backward.dx",
+    "Its places are read off as if the channels came first",
+    "A row of dout times the filters holds the places of a window in the order of w: FH, FW, C. "
+    "A reshape never changes an order.",
+)
+def dx_rows_misread(dout, cache):
+    w = cache[1]
+    FH, FW, C, K = w.shape
+    return _dx(dout, cache, w=w.reshape(C, FH, FW, K).transpose(1, 2, 0, 3))
+
+
+@mistake("conv_backward.dx", MISREAD, LOOK_AT_ORDER)
+def dx_transposed_and_misread(dout, cache):
+    return _dx(_transposed_and_misread(dout), cache)
+
+
+def _register_mirrored():
+    def mirrored(gradient, axis):
+        def wrong(dout, cache):
+            return gradient(np.flip(dout, axis), cache)
+
+        return wrong
+
+    for part, gradient in (("dx", _dx), ("dw", _dw)):
+        for axis in (1, 2):
+            mistake(f"conv_backward.{part}", MIRRORED, SAME_WAY)(mirrored(gradient, axis))
+
+
+@mistake("conv_backward.dx", RIGHT_UNPADDED, f"{ROOM} {CROP}")
+def dx_right_unpadded(dout, cache):
+    if cache[4]:
+        raise WrongNumbers
+    return _dx(dout, cache)
+
+
+@mistake("conv_backward.dx", RIGHT_AT_STRIDE_1, IN_STEPS)
+def dx_right_at_stride_1(dout, cache):
+    if cache[3] != 1:
+        raise WrongNumbers
+    return _dx(dout, cache)
+
+
 # dw
 
 
@@ -452,11 +625,11 @@ def _dw(dout, cache, **changed):
     return _right(dout, (changed.get("x", cache[0]), *cache[1:]))[1]
 
 
-def _products(dout, padded, filter_shape, stride, *, gap=1):
-    """Σ window · dout with windows of any padded images, any step, any gap."""
+def _products(dout, padded, filter_shape, stride, *, across=None, gap=1):
+    """Σ window · dout with windows of any padded images, any step (down and across), any gap."""
     FH, FW = filter_shape[:2]
     extent = gap * (FH - 1) + 1, gap * (FW - 1) + 1
-    windows = sliding_window_view(padded, extent, axis=(1, 2))[:, ::stride, ::stride]
+    windows = sliding_window_view(padded, extent, axis=(1, 2))[:, ::stride, :: across or stride]
     windows = windows[:, : dout.shape[1], : dout.shape[2], :, ::gap, ::gap]
     return np.einsum("nijcuv,nijk->uvck", windows, dout)
 
@@ -571,26 +744,45 @@ UNPADDED = "The windows are cut from x without its border of zeros"
 PAD_FIRST = "Forward, the windows slid over the padded image: dw has to see those same windows."
 
 
-@mistake("conv_backward.dw", UNPADDED, PAD_FIRST)
-def dw_unpadded(dout, cache):
-    x, w, _, stride, _ = cache
-    dw = np.zeros(w.shape)
+def _register_wrong_borders():
+    """Each wrong border as loops meet it, over filters or over all of them at once."""
+    borders = (
+        (UNPADDED, PAD_FIRST, lambda x, pad: x, None),
+        (ALL_PADDED, ONE_PAIR_EACH, np.pad, None),
+        (UNPADDED_UNMOVED, f"{TWO_THINGS}{PAD_FIRST} Then: {IN_STEPS}", lambda x, pad: x, 1),
+    )
+
+    def with_loops(loops, border, step):
+        def wrong(dout, cache):
+            x, w, _, stride, pad = cache
+            return loops(dout, border(x, pad), w.shape, step or stride)
+
+        return wrong
+
+    for name, look, border, step in borders:
+        for loops in (_loops_over_filters, _loops_over_positions):
+            mistake("conv_backward.dw", name, look)(with_loops(loops, border, step))
+
+
+def _loops_over_filters(dout, padded, filter_shape, stride):
+    dw = np.zeros(filter_shape)
     for n, i, j, k in np.ndindex(dout.shape):
         top, left = i * stride, j * stride
-        window = x[n, top : top + w.shape[0], left : left + w.shape[1]]
+        window = padded[n, top : top + filter_shape[0], left : left + filter_shape[1]]
         dw[..., k] += window * dout[n, i, j, k]
     return dw
 
 
-@mistake("conv_backward.dw", UNPADDED, PAD_FIRST)
-def dw_unpadded_all_filters(dout, cache):
-    x, w, _, stride, _ = cache
-    dw = np.zeros(w.shape)
+def _loops_over_positions(dout, padded, filter_shape, stride):
+    dw = np.zeros(filter_shape)
     for n, i, j in np.ndindex(dout.shape[:3]):
         top, left = i * stride, j * stride
-        window = x[n, top : top + w.shape[0], left : left + w.shape[1]]
+        window = padded[n, top : top + filter_shape[0], left : left + filter_shape[1]]
         dw += window[..., None] * dout[n, i, j]
     return dw
+
+
+_register_wrong_borders()
 
 
 @mistake("conv_backward.dw", UNPADDED, f"{PAD_FIRST} Here the zeros stand at the end only.")
@@ -702,7 +894,7 @@ def dw_starts_from_w(dout, cache):
 @mistake(
     "conv_backward.dw",
     "The sign is reversed",
-    "A gradient points to where the loss grows. Going the other way is the optimizer's part.",
+    "A gradient says how the loss grows. On the way back nothing is subtracted.",
 )
 def dw_negative(dout, cache):
     return -_dw(dout, cache)
@@ -726,6 +918,99 @@ def dw_is_dx(dout, cache):
 @mistake("conv_backward.dw", ANOTHER_PLACE, ORDER)
 def dw_is_db(dout, cache):
     return _right(dout, cache)[2]
+
+
+LAST_POSITION = "Only the windows at the last position count"
+
+
+@mistake("conv_backward.dw", LAST_POSITION, ADD_UP)
+def dw_last_position(dout, cache):
+    return _dw(_one(_one(dout, 1, -1), 2, -1), cache)
+
+
+@mistake(
+    "conv_backward.dw",
+    "Images are mixed",
+    "The window of image n belongs to dout of image n: both have the same index.",
+)
+def dw_images_mixed(dout, cache):
+    return _dw(np.repeat(dout.sum(axis=0, keepdims=True), len(dout), axis=0), cache)
+
+
+@mistake("conv_backward.dw", SWAPPED, ROWS_FIRST)
+def dw_dout_swapped_in_einsum(dout, cache):
+    if dout.shape[1] != dout.shape[2]:
+        raise Undecided
+    return _dw(dout.transpose(0, 2, 1, 3), cache)
+
+
+@mistake(
+    "conv_backward.dw",
+    "The stride moves the window down only",
+    "Along a row the windows still start one pixel after the other.",
+)
+def dw_stride_down_only(dout, cache):
+    x, w, _, stride, pad = cache
+    return _products(dout, _padded(x, pad), w.shape, stride, across=1)
+
+
+@mistake(
+    "conv_backward.dw",
+    "The axes of the window and of the filters do not line up",
+    "The window is (FH, FW, C), and dout[n, i, j] holds K numbers. Every filter wants the whole "
+    "window times a number of its own.",
+)
+def dw_window_times_all_filters(dout, cache):
+    x, w, _, stride, pad = cache
+    padded, dw = _padded(x, pad), np.zeros(w.shape)
+    for n, i, j in np.ndindex(dout.shape[:3]):
+        top, left = i * stride, j * stride
+        window = padded[n, top : top + w.shape[0], left : left + w.shape[1]]
+        dw += window * dout[n, i, j]
+    return dw
+
+
+@mistake(
+    "conv_backward.dw",
+    "Rows and columns are swapped",
+    "The first axis of dw goes down with the rows of the window, the second goes along a row.",
+)
+def dw_places_swapped(dout, cache):
+    w = cache[1]
+    if w.shape[0] != w.shape[1]:
+        raise Undecided
+    return _dw(dout, cache).transpose(1, 0, 2, 3)
+
+
+@mistake(
+    "conv_backward.dw",
+    "The weights are changed already",
+    "Only the gradient is asked for. What is done with it is decided elsewhere.",
+)
+def dw_step_taken(dout, cache):
+    return cache[1] - _dw(dout, cache)
+
+
+@mistake("conv_backward.dw", MISREAD, LOOK_AT_ORDER)
+def dw_transposed_and_misread(dout, cache):
+    return _dw(_transposed_and_misread(dout), cache)
+
+
+_register_mirrored()
+
+
+@mistake("conv_backward.dw", RIGHT_UNPADDED, PAD_FIRST)
+def dw_right_unpadded(dout, cache):
+    if cache[4]:
+        raise WrongNumbers
+    return _dw(dout, cache)
+
+
+@mistake("conv_backward.dw", RIGHT_AT_STRIDE_1, IN_STEPS)
+def dw_right_at_stride_1(dout, cache):
+    if cache[3] != 1:
+        raise WrongNumbers
+    return _dw(dout, cache)
 
 
 # db
@@ -821,6 +1106,11 @@ def db_misread(dout, cache):
     return dout.reshape(dout.shape[3], -1).sum(axis=1)
 
 
+@mistake("conv_backward.db", MISREAD, LOOK_AT_ORDER)
+def db_transposed_and_misread(dout, cache):
+    return _transposed_and_misread(dout).sum(axis=(0, 1, 2))
+
+
 @mistake("conv_backward.db", "Only the first image counts", EVERY_IMAGE)
 def db_first_image(dout, cache):
     return dout[0].sum(axis=(0, 1))
@@ -892,8 +1182,3 @@ def db_once_per_filter(dout, cache):
 )
 def db_all_filters(dout, cache):
     return np.full(dout.shape[3], dout.sum())
-
-
-@mistake("conv_backward.db", "It is zero", "Is there a line that adds to db?")
-def db_zero(dout, cache):
-    return np.zeros(dout.shape[3])

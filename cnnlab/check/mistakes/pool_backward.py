@@ -1,8 +1,9 @@
 """Mistakes on the way back through max and average pooling: dx alone."""
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from cnnlab.check.mistakes.base import mistake
+from cnnlab.check.mistakes.base import WrongNumbers, mistake
 from cnnlab.ops import avg_pool_forward
 
 OVERLAP = (
@@ -102,7 +103,8 @@ def avg_divided_by_channels_too(dout, cache):
 @mistake(
     "avg_pool_backward",
     WRONG_COUNT,
-    f"{PLACES} Here it is the number of places and of images, but each image is pooled by itself.",
+    f"{PLACES} Here it is the number of places times the number of images, but each image is "
+    "pooled by itself.",
 )
 def avg_divided_by_images_too(dout, cache):
     return _mean(dout, cache) / len(dout)
@@ -305,6 +307,144 @@ CUT_OFF = (
 @mistake("avg_pool_backward", TRUNCATED, CUT_OFF)
 def avg_floor_divided(dout, cache):
     return _shared(dout // np.prod(cache[1]), cache)
+
+
+REPLACED_UNMOVED = "A gradient replaces the one before it, and the stride is not applied"
+FIRST_THE_START = f"Mend one after the other: {MOVED} Then: = or +=?"
+
+
+@mistake("avg_pool_backward", REPLACED_UNMOVED, FIRST_THE_START)
+def avg_last_window_wins_without_stride(dout, cache):
+    return _mean(dout, cache, add=False, steps=(1, 1))
+
+
+@mistake("avg_pool_backward", FORCED, NOT_FORCED)
+def avg_stride_is_height(dout, cache):
+    return _mean(dout, cache, steps=(cache[1][0], cache[1][0]))
+
+
+@mistake(
+    "avg_pool_backward",
+    "Across, the step is taken to be the width of the window",
+    NOT_FORCED,
+)
+def avg_stride_across_is_width(dout, cache):
+    return _mean(dout, cache, steps=(cache[2], cache[1][1]))
+
+
+@mistake(
+    "avg_pool_backward",
+    "Down, the step is taken to be the height of the window",
+    NOT_FORCED,
+)
+def avg_stride_down_is_height(dout, cache):
+    return _mean(dout, cache, steps=(cache[1][0], cache[2]))
+
+
+@mistake(
+    "avg_pool_backward",
+    "Row and column of the window's start are swapped",
+    "The window of output [n, i, j] starts at row i * stride and column j * stride, in this order.",
+)
+def avg_starts_swapped(dout, cache):
+    x, (FH, FW), S = cache
+    dx = np.zeros(x.shape)
+    for i, j in np.ndindex(dout.shape[1:3]):
+        share = dout[:, i : i + 1, j : j + 1] / (FH * FW)
+        dx[:, j * S : j * S + FH, i * S : i * S + FW] += share
+    return dx
+
+
+SKIPPED = "Only every stride-th output hands its gradient back"
+EVERY_OUTPUT = (
+    "The loops run over outputs, and every output counts. The stride says where the window of an "
+    "output starts."
+)
+
+
+@mistake("avg_pool_backward", SKIPPED, EVERY_OUTPUT)
+def avg_outputs_skipped(dout, cache):
+    return _mean(dout * _every(dout, cache[2]), cache)
+
+
+@mistake("avg_pool_backward", SKIPPED, EVERY_OUTPUT)
+def avg_outputs_skipped_without_stride(dout, cache):
+    return _mean(dout * _every(dout, cache[2]), cache, steps=(1, 1))
+
+
+def _every(dout, step):
+    """1 at every step-th row and column of dout, 0 elsewhere, to multiply by."""
+    kept = np.zeros_like(dout)
+    kept[:, ::step, ::step] = 1
+    return kept
+
+
+@mistake(
+    "avg_pool_backward",
+    "The loops run over pixels, and dout has an entry for each output",
+    "There are OH rows and OW columns of outputs: loop over those. The stride says where the "
+    "window of an output starts.",
+)
+def avg_loops_over_pixels(dout, cache):
+    x, (FH, FW), stride = cache
+    dx = np.zeros(x.shape)
+    for n in range(len(x)):
+        for i in range(0, x.shape[1], stride):
+            for j in range(0, x.shape[2], stride):
+                dx[n, i : i + FH, j : j + FW] += dout[n, i, j] / (FH * FW)
+    return dx
+
+
+@mistake(
+    "avg_pool_backward",
+    "The end of the window is counted from the edge of the image",
+    "A slice is start : end, and both count from the edge. Where does a window end that starts at "
+    "row i * stride?",
+)
+def avg_end_from_the_edge(dout, cache):
+    x, (FH, FW), stride = cache
+    dx = np.zeros(x.shape)
+    for n, i, j in np.ndindex(dout.shape[:3]):
+        dx[n, i * stride : FH, j * stride : FW] += dout[n, i, j] / (FH * FW)
+    return dx
+
+
+ONE_PIXEL = "Only one pixel of each window gets something, and not where the window starts"
+WHOLE_WINDOW = (
+    "Row i and column j count outputs. Their window starts at row i * stride and column "
+    "j * stride, and each of its pixels has a share."
+)
+
+
+@mistake("avg_pool_backward", ONE_PIXEL, WHOLE_WINDOW)
+def avg_share_to_pixel_ij(dout, cache):
+    return avg_to_pixel_ij(dout, cache) / np.prod(cache[1])
+
+
+@mistake("avg_pool_backward", ONE_PIXEL, WHOLE_WINDOW)
+def avg_to_pixel_ij(dout, cache):
+    dx = np.zeros(cache[0].shape)
+    dx[:, : dout.shape[1], : dout.shape[2]] = dout
+    return dx
+
+
+@mistake(
+    "avg_pool_backward",
+    "Every image gets the mean over the images",
+    "Each image is pooled by itself: the gradient of image n goes to image n alone.",
+)
+def avg_mean_of_images(dout, cache):
+    return _mean(np.repeat(dout.mean(axis=0, keepdims=True), len(dout), axis=0), cache)
+
+
+RIGHT_AT_STRIDE_1 = "Right at stride 1, and wrong elsewhere"
+
+
+@mistake("avg_pool_backward", RIGHT_AT_STRIDE_1, MOVED)
+def avg_right_at_stride_1(dout, cache):
+    if cache[2] != 1:
+        raise WrongNumbers
+    return _mean(dout, cache)
 
 
 # Max pooling
@@ -689,6 +829,110 @@ def max_first_window(dout, cache):
 @mistake("max_pool_backward", TRUNCATED, CUT_OFF)
 def max_truncated(dout, cache):
     return _route(dout, cache, _first_largest, dx=np.zeros(cache[0].shape, int))
+
+
+@mistake("max_pool_backward", REPLACED_UNMOVED, FIRST_THE_START)
+def max_last_window_wins_without_stride(dout, cache):
+    return _route(dout, cache, _first_largest, steps=(1, 1), add=False)
+
+
+FOUND_AND_PAID = "The winner is found in one window and paid in another"
+SAME_START = (
+    "The window that is searched and the one that gets the gradient are the same, and start at row "
+    "i * stride and column j * stride. Is the stride missing in one of the two?"
+)
+
+
+@mistake("max_pool_backward", FOUND_AND_PAID, SAME_START)
+def max_paid_without_stride(dout, cache):
+    return _found_and_paid(dout, cache, cache[2], 1)
+
+
+@mistake("max_pool_backward", FOUND_AND_PAID, SAME_START)
+def max_found_without_stride(dout, cache):
+    return _found_and_paid(dout, cache, 1, cache[2])
+
+
+def _found_and_paid(dout, cache, found, paid):
+    x, (FH, FW), _ = cache
+    dx = np.zeros(x.shape)
+    for n, i, j, c in np.ndindex(dout.shape):
+        window = x[n, i * found : i * found + FH, j * found : j * found + FW, c]
+        u, v = _first_largest(window)
+        dx[n, i * paid + u, j * paid + v, c] += dout[n, i, j, c]
+    return dx
+
+
+@mistake(
+    "max_pool_backward",
+    "The gradient is divided by the number of places",
+    "That is the share in a mean. Here one pixel wins, and gets all of it.",
+)
+def max_divided(dout, cache):
+    return _max_pool(dout, cache) / np.prod(cache[1])
+
+
+@mistake(
+    "max_pool_backward",
+    "The first maximum in each row of the window gets the gradient",
+    "Only one pixel of the window wins. A break leaves the innermost loop alone: the next row is "
+    "searched all the same.",
+)
+def max_first_of_each_row(dout, cache):
+    def mask(window):
+        ties = window == _largest(window)
+        return ties & (ties.cumsum(axis=2) == 1)
+
+    return _by_mask(dout, cache, mask)
+
+
+@mistake(
+    "max_pool_backward",
+    "Every winner gets the gradients of all channels",
+    "The winner of channel c gets the gradient of channel c: one number, in one channel.",
+)
+def max_all_channels_at_each_winner(dout, cache):
+    x, size, stride = cache
+    dx = np.zeros(x.shape)
+    for i, j, rows, columns in _windows(dout, size, (stride, stride)):
+        for n, c in np.ndindex(len(x), x.shape[3]):
+            u, v = _first_largest(x[n, rows, columns, c])
+            dx[n, rows.start + u, columns.start + v] += dout[n, i, j]
+    return dx
+
+
+@mistake(
+    "max_pool_backward",
+    "The windows are flattened with their axes in another order",
+    "sliding_window_view puts the places of the window last, after the channels. A reshape never "
+    "changes an order: the axes have to be transposed first.",
+)
+def max_windows_misread(dout, cache):
+    x, (FH, FW), S = cache
+    windows = sliding_window_view(x, (FH, FW), axis=(1, 2))[:, ::S, ::S]
+    N, OH, OW, C = dout.shape
+    u, v = np.divmod(windows.reshape(N, OH, OW, FH * FW, C).argmax(axis=3), FW)
+    n, i, j, c = np.indices(dout.shape)
+    dx = np.zeros(x.shape)
+    np.add.at(dx, (n, i * S + u, j * S + v, c), dout)
+    return dx
+
+
+@mistake(
+    "max_pool_backward",
+    "One maximum is taken for all images and channels",
+    "Every channel of every image has a maximum of its own in each window: .max() without an axis "
+    "is the largest of all.",
+)
+def max_one_for_all(dout, cache):
+    return _by_mask(dout, cache, lambda window: window == window.max())
+
+
+@mistake("max_pool_backward", RIGHT_AT_STRIDE_1, SAME_START)
+def max_right_at_stride_1(dout, cache):
+    if cache[2] != 1:
+        raise WrongNumbers
+    return _max_pool(dout, cache)
 
 
 def _max_pool(dout, cache):

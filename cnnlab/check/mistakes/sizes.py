@@ -25,8 +25,15 @@ def _half_strict(room, stride):
     return room // stride + 1
 
 
+def _remainder_only(room, stride):
+    if room % stride:
+        raise ShapeError("does not fit")
+    return room // stride + 1
+
+
 POLICIES = {
     "strict": _strict,
+    "remainder only": _remainder_only,
     "half strict": _half_strict,
     "down": lambda room, stride: room // stride + 1,
     "up": lambda room, stride: -(-room // stride) + 1,
@@ -42,6 +49,12 @@ ROOMS = {
         "Zeros are added at both ends of the axis: it becomes longer.",
         lambda size, window, pad: size - window,
     ),
+}
+NOT_STRICT = {
+    "remainder only": (
+        "A window that is larger than the input is not refused",
+        "There the room to move is less than nothing, and may leave no remainder all the same.",
+    )
 }
 ROUNDING = (
     "Rounding makes a remainder disappear in silence. Look at the remainder first, and raise "
@@ -62,10 +75,10 @@ def _register_sizes():
         for policy in POLICIES.values():
             mistake("output_size", name, look)(size_with(room, policy))
     for how, policy in POLICIES.items():
+        name, look = NOT_STRICT.get(how, ("Rounded where the window does not fit", ROUNDING))
+        right = size_with(lambda size, window, pad: size - window + 2 * pad, policy)
         if how != "strict":
-            name = "Rounded where the window does not fit"
-            right = size_with(lambda size, window, pad: size - window + 2 * pad, policy)
-            mistake("output_size", name, ROUNDING)(right)
+            mistake("output_size", name, look)(right)
 
 
 _register_sizes()
@@ -117,3 +130,14 @@ def size_compared_unpadded(size, kernel_size, *, stride=1, pad=0):
 )
 def size_without_stride(size, kernel_size, *, stride=1, pad=0):
     return output_size(size, kernel_size, stride=1, pad=pad)
+
+
+@mistake(
+    "output_size",
+    "A window that just fits is refused",
+    "A window as large as the padded input has one position: no room to move is still room for it.",
+)
+def size_refuses_no_room(size, kernel_size, *, stride=1, pad=0):
+    if size - kernel_size + 2 * pad <= 0:
+        raise ShapeError("does not fit")
+    return output_size(size, kernel_size, stride=stride, pad=pad)

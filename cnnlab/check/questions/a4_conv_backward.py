@@ -28,15 +28,15 @@ def _after_relu(rng, *shape):
 
 
 def _pool_cases(rng):
-    # The first is small enough to follow by hand; in the others all extents differ.
+    # The first is small enough to follow by hand; in the last all extents differ.
     return [
         _pool_case(rng, "one image, one channel", (1, 4, 6, 1), (2, 2), 2),
-        _pool_case(rng, "windows of 2×3, all sizes different", (2, 6, 9, 4), (2, 3), 2),
         _pool_case(rng, "overlapping windows, 3×3 at stride 2", (2, 7, 5, 3), (3, 3), 2),
         _pool_case(rng, "windows of 3×2 at stride 1", (2, 5, 4, 3), (3, 2), 1),
         _pool_case(rng, "after a ReLU: zeros and ties", (2, 5, 9, 3), (3, 3), 2, _after_relu),
         _pool_case(rng, "no number above zero", (2, 4, 5, 3), (2, 3), 2, _below_zero),
         _pool_case(rng, "gaps between the windows", (2, 5, 7, 3), (2, 1), 3),
+        _pool_case(rng, "windows of 4×5, all sizes different", (2, 8, 15, 7), (4, 5), 2),
     ]
 
 
@@ -51,7 +51,6 @@ def _conv_case(rng, name, x, w, *, stride=1, pad=0):
 def _conv_cases(rng):
     return [
         _conv_case(rng, "one filter, one channel", (1, 4, 5, 1), (2, 3, 1, 1)),
-        _conv_case(rng, "a batch, all sizes different", (2, 5, 7, 3), (3, 2, 3, 4)),
         _conv_case(rng, "square filters, padded", (2, 5, 4, 3), (3, 3, 3, 2), pad=1),
         _conv_case(rng, "stride 2", (2, 7, 9, 2), (3, 3, 2, 4), stride=2),
         _conv_case(rng, "stride 2 and padding", (3, 6, 10, 2), (2, 4, 2, 3), stride=2, pad=1),
@@ -59,12 +58,13 @@ def _conv_cases(rng):
             rng, "1×1 filters at stride 3: pixels nobody saw", (2, 7, 4, 5), (1, 1, 5, 3), stride=3
         ),
         _conv_case(rng, "small images, padding 2", (2, 3, 4, 2), (4, 3, 2, 3), pad=2),
+        _conv_case(rng, "a batch, all sizes different", (2, 10, 9, 4), (5, 3, 4, 8)),
     ]
 
 
 def _small_and_large(rng):
     small = _conv_case(rng, "9 positions", (1, 4, 4, 2), (2, 2, 2, 3))
-    return small, _conv_case(rng, "242 positions", (2, 12, 12, 2), (2, 2, 2, 3))
+    return small, _conv_case(rng, "1677 positions", (1, 44, 40, 2), (2, 2, 2, 3))
 
 
 def _avg_pool_backward(dout, cache):
@@ -96,13 +96,17 @@ def _out_times_dout(dout, cache):
     return np.vdot(out, dout)
 
 
+TOO_OFTEN = "Something is counted too often, or not at all"
+
+
 def _products(variable, place, part):
     return same_product(
         f"{variable} · d{variable} is not what it has to be",
         lambda dout, cache: cache[place],
         _out_times_dout,
         "Without the bias, an output is a sum of weights times pixels. So "
-        f"{variable} · d{variable}, added up, has to be the same as out · dout, added up.",
+        f"{variable} · d{variable}, added up, has to be the same as out · dout, added up. "
+        f"{TOO_OFTEN}: check the start of each window, then = and +=.",
         part=part,
     )
 
@@ -116,7 +120,8 @@ QUESTIONS = (
         identities=(
             same_sum(
                 "A window hands back no more and no less than it was given: the shares of its "
-                "pixels add up to its entry of dout."
+                f"pixels add up to its entry of dout. {TOO_OFTEN}: check the start of each window, "
+                "then = and +=, then what the gradient is divided by."
             ),
         ),
     ),
@@ -128,7 +133,8 @@ QUESTIONS = (
         identities=(
             same_sum(
                 "Each window hands its gradient to one pixel, so nothing gets lost and nothing is "
-                "paid twice."
+                f"paid twice. {TOO_OFTEN}: check the start of each window, then = and +=, then "
+                "what happens where two pixels are equal."
             ),
         ),
     ),

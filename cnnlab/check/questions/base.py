@@ -22,8 +22,11 @@ class Question:
     is private. `reference` and the known mistakes return just what is compared. The tolerances
     leave room for float32 and for another order of summation. `seconds` is what all calls together
     may take. Where it `keeps_dtype`, the last case is tried in float32 too, and the result has to
-    be float32. `identities` are what every right result keeps. `no_loops` gives a small and a large
-    case; code without loops over positions runs the same lines for both.
+    be float32. `identities` are what every right result keeps.
+
+    `no_loops` gives a small and a large case, alike but for height and width, and at least 36 rows
+    and columns of output apart: code without loops over positions runs the same Python for both.
+    `loop_at_most` says what may be looped over, where it does not.
 
     `ask` puts a function to use where its own result is not what is compared: called with a
     learner's function, or a known mistake, and the arguments of a case. Where a network learns,
@@ -41,6 +44,10 @@ class Question:
     keeps_dtype: bool = False
     identities: tuple[Identity, ...] = ()
     no_loops: Callable[[np.random.Generator], tuple[Case, Case]] | None = None
+    loop_at_most: str = (
+        "Loop over the FH × FW places of a window at most; everything else goes into array "
+        "operations."
+    )
     ask: Callable | None = None
     least: int = 0
 
