@@ -107,8 +107,8 @@ def _shuffled(rng, *shape):
 
 
 def _small_and_large(rng):
-    small = _pool_case(rng, "4 positions", (1, 4, 4, 2), (2, 2), 2)
-    return small, _pool_case(rng, "400 positions", (4, 40, 40, 2), (2, 2), 2)
+    small = _pool_case(rng, "8 positions", (2, 4, 4, 2), (2, 2), 2)
+    return small, _pool_case(rng, "3200 positions", (2, 80, 80, 2), (2, 2), 2)
 
 
 def _local_out(x, w, b, *, stride=1, pad=0):
