@@ -523,10 +523,9 @@ with when_written("small_alexnet", "train"):
 with when_written("small_alexnet", "train"):
     network, preprocess = that_of_the_shapes()
     start = small_alexnet((32, 32, 3), 10, dropout=0.0, rng=np.random.default_rng(6))
-    upper, lower = viz.grid(2, 1, width=6.0)
-    viz.gallery(np.moveaxis(start.layers[0].params["w"], 3, 0), upper, columns=8)
-    viz.gallery(np.moveaxis(network.layers[0].params["w"], 3, 0), lower, columns=8)
-    viz.show([upper, lower], alt="Eight filters of 4×4 pixels in color, before and after training.")
+    filters = [np.moveaxis(one.layers[0].params["w"], 3, 0) for one in (start, network)]
+    picture = viz.gallery(np.concatenate(filters), columns=8)
+    viz.show(picture, alt="Eight filters of 4×4 pixels in color, before and after training.")
 
 # %% tags=["nbval-ignore-output"]
 from cnnlab import interpret
