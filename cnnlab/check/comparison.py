@@ -88,12 +88,16 @@ class Comparison:
         """
         question, parts = self.question, self.question.parts
         known: dict[str, Mistake] = {}
+        # Where the learner's result differs, most wrong versions give another one: those first.
+        by_difference = sorted(
+            enumerate(self.cases), key=lambda pair: not any(self.differences[pair[0]].values())
+        )
         for wrong in question.mistakes:
             if wrong.part and (wrong.part not in self.wrong or wrong.part in known):
                 continue
             explained = {wrong.part} if wrong.part else set(parts)
             view = (lambda value: value) if wrong.part else question.named
-            for number, case in enumerate(self.cases):
+            for number, case in by_difference:
                 theirs = split(run_case(wrong.function, case, view)["outcome"], tuple(explained))
                 explained = {p for p in explained if self._explains(number, p, theirs[p])}
                 if not explained:
@@ -119,7 +123,7 @@ class Comparison:
         if same(mine, wrong, **tolerances) or same_error(mine, wrong):
             return True
         # An error that is asked for elsewhere is raised with words of the learner's own.
-        kinds = {case.raises for case in self.cases} - {None}
+        kinds = {case.raises for case in self.cases if case.raises}
         return any(is_error(mine, kind) and is_error(wrong, kind) for kind in kinds)
 
     def undecidable(self) -> str:
