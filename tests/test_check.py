@@ -26,14 +26,18 @@ def test_right_answers_pass_however_they_are_written(question_id, answer, seed):
 
 
 def _wrong_answers():
-    """Five draws for each; one where another question asks for the same, in another way."""
+    """Five draws for each name, two for its further versions, and one where another question asks
+    for the same once more.
+    """
     tried = set()
     for question in QUESTIONS.values():
         for wrong in question.mistakes:
-            what = (question.operation, question.parts, wrong.function)
-            name = f"{question.id}-{wrong.part}-{wrong.function.__name__}"
-            yield pytest.param(question, wrong, 1 if what in tried else 5, id=name)
-            tried.add(what)
+            version = (question.operation, question.parts, wrong.function)
+            name = (question.operation, question.parts, wrong.part, wrong.name)
+            draws = 1 if version in tried else 2 if name in tried else 5
+            test = f"{question.id}-{wrong.part}-{wrong.function.__name__}"
+            yield pytest.param(question, wrong, draws, id=test)
+            tried |= {version, name}
 
 
 @pytest.mark.parametrize(("question", "wrong", "draws"), [*_wrong_answers()])
