@@ -88,13 +88,17 @@ class Comparison:
         """
         question, parts = self.question, self.question.parts
         known: dict[str, Mistake] = {}
+        # Where the learner's result differs, most wrong versions give another one: those first.
+        by_difference = sorted(
+            enumerate(self.cases), key=lambda pair: not any(self.differences[pair[0]].values())
+        )
         for wrong in question.mistakes:
             if wrong.part and (wrong.part not in self.wrong or wrong.part in known):
                 continue
             explained = {wrong.part} if wrong.part else set(parts)
             view = (lambda value: value) if wrong.part else question.named
             function = question.asked(wrong.function)
-            for number, case in enumerate(self.cases):
+            for number, case in by_difference:
                 outcome = run_case(function, case, view)["outcome"]
                 # One part may be a list or a dict itself: then it is not to be taken apart.
                 theirs = {wrong.part: outcome} if wrong.part else split(outcome, parts)
@@ -122,7 +126,7 @@ class Comparison:
         if same(mine, wrong, **tolerances) or same_error(mine, wrong):
             return True
         # An error that is asked for elsewhere is raised with words of the learner's own.
-        kinds = {case.raises for case in self.cases} - {None}
+        kinds = {case.raises for case in self.cases if case.raises}
         return any(is_error(mine, kind) and is_error(wrong, kind) for kind in kinds)
 
     def undecidable(self) -> str:

@@ -760,7 +760,7 @@ def _register_wrong_borders():
         return wrong
 
     for name, look, border, step in borders:
-        for loops in (_loops_over_filters, _loops_over_positions):
+        for loops in (_loops_over_filters, _loops_over_positions, _all_windows):
             mistake("conv_backward.dw", name, look)(with_loops(loops, border, step))
 
 
@@ -780,6 +780,11 @@ def _loops_over_positions(dout, padded, filter_shape, stride):
         window = padded[n, top : top + filter_shape[0], left : left + filter_shape[1]]
         dw += window[..., None] * dout[n, i, j]
     return dw
+
+
+def _all_windows(dout, padded, filter_shape, stride):
+    windows = sliding_window_view(padded, filter_shape[:2], axis=(1, 2))[:, ::stride, ::stride]
+    return np.einsum("nijcuv,nijk->uvck", windows, dout)
 
 
 _register_wrong_borders()
