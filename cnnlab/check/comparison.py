@@ -151,6 +151,8 @@ class Comparison:
 
     def finding(self, part: str) -> Finding | None:
         """What is wrong with a part that could be wrong with any."""
+        if self.question.least:  # classes, of which one may well be 0 throughout
+            return None
         outcomes, rights = ([one[part] for one in some] for some in (self.outcomes, self.rights))
         return find_any(part, self.cases, outcomes, rights, self.question.tolerances)
 
