@@ -31,6 +31,10 @@ class WrongNumbers(Undecided):
     """The same, but it is numbers in any case, and no error."""
 
 
+class SizesClash(Undecided, ValueError):  # noqa: N818
+    """The same, but sizes do not fit and it stops: with what words depends on how it is written."""
+
+
 MISTAKES: dict[str, list[Mistake]] = {}
 
 
