@@ -108,7 +108,7 @@ class Comparison:
             named = explained & set(self.wrong)
             if len(explained) == len(parts):
                 return dict.fromkeys(named, wrong)
-            for part in named:
+            for part in set() if wrong.together else named:
                 known.setdefault(part, wrong)
         return known
 

@@ -85,6 +85,7 @@ def _in_order(order):
         "parameter_counts",
         "The four counts are returned in another order",
         "The order is dense, local, tiled, conv.",
+        together=True,
     )(counts_in_another_order)
 
 
