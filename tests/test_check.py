@@ -10,7 +10,7 @@ from answers import RIGHT_ANSWERS
 from answers.a1_convolution import conv_loops, size_by_divmod
 from answers.a4_conv_backward import all_in_four_loops
 from asking import answer_with, verdict_on
-from cnnlab import ops
+from cnnlab import ops, shapes
 from cnnlab.check import check, when_written
 from cnnlab.check.mistakes import MISTAKES, Mistake
 from cnnlab.check.questions import QUESTIONS, Question, find
@@ -245,6 +245,9 @@ WORDS = [
         r"an error is raised, not returned",
     ),
     ("a1.output_size", lambda *_, **__: np.ones(2), r"expected one number, got an array of shape"),
+    ("a2.parameter_counts", lambda *_: print(1), r"it printed something and returned None\."),
+    ("a1.output_size", lambda *_, **__: 24092320, r"\nExpected 5, got 24,092,320\."),
+    ("a1.conv_loops", lambda *_, **__: shapes.output_size(2, 3), r"that fits is 3\.$"),
     ("s0.patch_response", lambda p, k: np.nan, r"the number is not the expected one"),
     ("s0.patch_response", lambda p, k: np.inf, r"the number is not the expected one"),
 ]
@@ -254,7 +257,7 @@ WORDS = [
 def test_the_verdict_says_what_was_expected_and_what_came(question_id, answer, words):
     verdict = verdict_on(question_id, answer)
     assert verdict.status == WRONG
-    assert re.search(words, verdict.text)
+    assert re.search(words, str(verdict))
 
 
 MALFORMED = [
