@@ -259,8 +259,8 @@ with when_written("local_forward", "tiled_forward"):
 # **15 points · 10 minutes · difficulty ●●○**
 #
 # **In a network:** the last layers of AlexNet (2012), the network of assignment 7, are fully
-# connected (also *dense*; in this library, with the bias, *affine*): each *unit*, so each output, has
-# a weight for each input. The first of them reads 6×6×256 numbers, flattened into one long row.
+# connected (also *dense*; in this library, with the bias, *affine*): each *unit*, so each output,
+# has a weight for each input. The first of them reads 6×6×256 numbers, flattened into one long row.
 # Written as a convolution, the same weights slide over a larger photograph and give an answer for
 # each place of it.
 #
@@ -594,8 +594,8 @@ with when_written("max_pool_forward", "avg_pool_forward"):
 
 # %% [markdown] tags=["T17"]
 # The maximum says *how strong* the strongest edge of the window was, the mean *how much* of the
-# window was edge. Neither says where in the window it was: that is the price, and it is also what makes
-# small shifts matter less.
+# window was edge. Neither says where in the window it was: that is the price, and it is also what
+# makes small shifts matter less.
 
 # %% [markdown] tags=["T17"]
 # ## If you like: max pooling without a loop over positions

@@ -648,4 +648,4 @@ def tiled_size_without_padding(x, w, b, *, stride=1, pad=0):
     "shapes.output_size takes the two sizes by place, and the rest by name: stride= and pad=.",
 )
 def tiled_size_by_place(x, w, b, *, stride=1, pad=0):
-    return output_size(x.shape[1], w.shape[2], stride, pad)
+    return output_size(x.shape[1], w.shape[2], stride, pad)  # type: ignore[call-arg]

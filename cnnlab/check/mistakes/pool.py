@@ -673,7 +673,7 @@ def pool_size_without_stride(summary, x, kernel_size, stride):
     "shapes.output_size takes the two sizes by place, and the rest by name: stride=.",
 )
 def pool_size_by_place(summary, x, kernel_size, stride):
-    return output_size(x.shape[1], kernel_size[0], stride)
+    return output_size(x.shape[1], kernel_size[0], stride)  # type: ignore[call-arg]
 
 
 NO_END = "range(n) ends before n by itself: nothing has to be taken off."
