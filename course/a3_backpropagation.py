@@ -44,7 +44,7 @@ rng = np.random.default_rng(0)
 # $z = -4$. Above each wire stands its value, computed from left to right.
 #
 # The question of this assignment: **if an input moves a little, by how much does the end move?**
-# That is its *gradient*, $\partial f/\partial x$: the derivative by $x$ while all other inputs stand
+# That is its *gradient*, $\partial f/\partial x$: the derivative by $x$ while other inputs stand
 # still. In code we call it `dx`, always the gradient *of the end*. With $q = x + y$ the chain rule
 # of school says $\partial f/\partial x = \partial f/\partial q \cdot \partial q/\partial x$.
 #
@@ -59,13 +59,13 @@ f = (x + y) * z
 f.backward()
 viz.show(
     viz.computational_graph(f),
-    alt="x −2 and y 5 add up to 3, times z, −4, makes −12. Gradients: f 1, sum −4, z 3, x −4, y −4.",
+    alt="x −2 and y 5 add up to 3, times −4 makes −12. Gradients: f 1, sum −4, z 3, x −4, y −4.",
 )
 
 # %% [markdown] tags=["T18"]
 # The mul gate gets 1 and hands $q$ the slope $z = -4$, and $z$ the slope $q = 3$. The add gate gets
-# −4 and hands $x$ and $y$ −4 · 1 each. Try it: raise $x$ from −2 to −1. The sum is 4 and $f$ is −16;
-# it moved by −4.
+# −4 and hands $x$ and $y$ −4 · 1 each. Try it: raise $x$ from −2 to −1. The sum is 4 and $f$ is
+# −16; it moved by −4.
 #
 # ## Question 1: three gates
 #
@@ -235,7 +235,7 @@ check("a3.branches", branches)
 #
 # With $w = (2, -3, -3)$ and $x = (-1, -2)$, $s$ is 1, and there the picture begins. Four gates lie
 # between $s$ and the end. Their slopes, from the right: 1/x has $-1/1.37^2 = -0.53$, +1 has 1, exp
-# has its own output, 0.37, and ×(−1) has −1. (The constants get a gradient too, which nobody needs.)
+# has its own output, 0.37, and ×(−1) has −1. (The gradients of constants nobody needs.)
 # **Predict:** what do $w_0$ and $x_0$ get, if $s$ gets 0.197?
 
 # %%
@@ -356,9 +356,9 @@ viz.show(axes, alt="Two V shapes: float64 is best near 1e-5, float32 near 1e-2 a
 #
 # **15 points · 10 minutes · difficulty ●●○**
 #
-# Now for arrays. `f` takes an array and returns one number, for instance how wrong a network is: its
-# *loss*. Its gradient at `x` has
-# the shape of `x`: entry by entry, how `f` moves when *this* entry moves and all others stay.
+# Now for arrays. `f` takes an array and returns one number, for instance how wrong a network is:
+# its *loss*. Its gradient at `x` has the shape of `x`: entry by entry, how `f` moves when *this*
+# entry moves and all others stay.
 #
 # | name | what it is |
 # |---|---|
@@ -579,8 +579,8 @@ check("a3.affine_forward", affine_forward)
 # \text{db}[m] = \sum_n \text{dout}[n,m]$$
 #
 # The first two are products of matrices, once one of the two is transposed. Which one, the shapes
-# will tell: for `dx` the M has to disappear, (N, M) @ (M, D). That line is given. Sums, nowhere means: if the loss is a mean over the rows, that is in `dout`
-# already.
+# will tell: for `dx` the M has to disappear, (N, M) @ (M, D). That line is given. Sums,
+# nowhere means: if the loss is a mean over the rows, that is in `dout` already.
 #
 # | name | shape | what it is |
 # |---|---|---|
@@ -608,7 +608,7 @@ def affine_backward(dout, cache):
 
     Returns dx : (N, D), dw : (D, M), and db : (M,).
     """
-    x, w, b = cache
+    x, w, _ = cache
     dx = dout @ w.T
     # BEGIN SOLUTION
     return dx, x.T @ dout, dout.sum(axis=0)
@@ -654,8 +654,8 @@ check("a3.affine_backward", affine_backward)
 #
 # With questions 4 and 5 you can find out for yourself. A layer has no loss, but a small trick makes
 # one: $L = \sum \text{dout} \cdot \text{out}$ has the derivative `dout[n, m]` by
-# `out[n, m]`, so we may choose it. Let it be **random**, and let no two sizes be alike, so that nothing can be confused without being
-# seen.
+# `out[n, m]`, so we may choose it. Let it be **random**, and let no two sizes be alike, so that
+# nothing can be confused without being seen.
 
 # %%
 x, w, b = rng.normal(size=(5, 4)), rng.normal(size=(4, 3)), rng.normal(size=3)
@@ -878,8 +878,8 @@ check("a3.softmax_loss", softmax_loss)
 #
 # <details><summary>Hint 2: all the ln p</summary>
 #
-# With the shifted scores $t$, all of $\ln p[n, c]$ is $t[n, c]$ minus the logarithm of the row's sum
-# of $e^{t}$. `np.exp` of that is $p$.
+# With the shifted scores $t$, all of $\ln p[n, c]$ is $t[n, c]$ minus the logarithm of the row's
+# sum of $e^{t}$. `np.exp` of that is $p$.
 # </details>
 #
 # <details><summary>Hint 3: one entry of each row</summary>
