@@ -675,7 +675,7 @@ for _constant in (1e-8, 1e-12):
     ):
         mistake("directional_error", "A constant stands in the denominator", FLOOR)(_over_what(_of))
 
-for _where, _of in {
+for _where, _size in {
     "the sum of both": lambda a, b: abs(a) + abs(b),
     "the first one": lambda a, b: abs(a),
     "the second one": lambda a, b: abs(b),
@@ -685,7 +685,7 @@ for _where, _of in {
         "directional_error",
         DENOMINATOR,
         f"Divide by the larger of the two, without their signs. Here it is {_where}.",
-    )(_over_what(_of))
+    )(_over_what(_size))
 
 
 @mistake(
