@@ -432,7 +432,8 @@ def test_what_explains_all_comes_before_what_explains_a_part_and_then_the_first(
 
 
 @pytest.mark.parametrize(
-    ("returned", "what"), [((1, 2), "2"), (None, "None"), (np.zeros(3), "ndarray"), ((), "0")]
+    ("returned", "what"),
+    [((1, 2), "2"), (None, "None"), (np.zeros((3, 2)), "ndarray"), (np.zeros(2), "2"), ((), "0")],
 )
 def test_another_number_of_things_is_said_plainly(returned, what):
     verdict = verdict_on(TRIPLE, lambda x, scale: returned)
@@ -541,6 +542,22 @@ def test_dicts_and_lists_are_compared_part_by_part(answer, words):
     verdict = verdict_on(TABLE, answer)
     assert verdict.status == WRONG
     assert words in verdict.text
+
+
+PAIR = Question(
+    "test.pair",
+    lambda n: (1.0 * n, 2.0 * n),
+    lambda rng: [Case("it", (3.0,))],
+    "pair",
+    returns=("one", "two"),
+)
+
+
+def test_numbers_may_come_in_an_array_and_whole(monkeypatch):
+    known = {"pair": [Mistake("Left out", "Look.", lambda n: (1.0, 2.0))]}
+    monkeypatch.setattr("cnnlab.check.questions.base.MISTAKES", known)
+    assert verdict_on(PAIR, lambda n: n * np.array([1, 2])).status == RIGHT
+    assert verdict_on(PAIR, lambda n: (1, 2)).mistake == "Left out"
 
 
 def test_an_unknown_question_lists_the_known_ones():

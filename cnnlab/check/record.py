@@ -308,7 +308,10 @@ def _compare_parts(got, expected, case, **tolerances) -> Difference | None:
 
 
 def same(a: dict, b: dict, *, rtol: float, atol: float) -> bool:
-    """Whether two outcomes are values, and alike. The second is one of ours."""
+    """Whether two outcomes are values, and alike. The second is one of ours.
+
+    A single number of ours may come as a whole one where it is a float: 1 for 1.0.
+    """
     if a.get("kind") == b.get("kind") == "parts":
         parts = b["parts"]
         return _names(a) == list(parts) and all(
@@ -317,7 +320,8 @@ def same(a: dict, b: dict, *, rtol: float, atol: float) -> bool:
     if a.get("kind") != "array" or b.get("kind") != "array":
         return False
     whole = ["int" in str(outcome.get("dtype")) for outcome in (a, b)]
-    return whole[0] == whole[1] and compare(a, b, Case("", ()), rtol=rtol, atol=atol) is None
+    alike = whole[0] == whole[1] or (whole[0] and b["shape"] == [])
+    return alike and compare(a, b, Case("", ()), rtol=rtol, atol=atol) is None
 
 
 def is_error(outcome: dict, kind: type[Exception]) -> bool:
