@@ -669,7 +669,7 @@ with when_written("momentum_step"):
 #
 # | name | what it is |
 # |---|---|
-# | `accuracies` | a list of numbers, one for each epoch so far; **may be empty**, then nothing changes |
+# | `accuracies` | a list of numbers, one for each epoch so far; at first it **is empty** |
 # | `learning_rate` | the rate at the start |
 # | `patience` | how many epochs in a row, at least 1 |
 # | result | the rate for the next epoch, one number |
