@@ -35,15 +35,6 @@ def biases_only(params, grads, *, weight_decay):
 
 @mistake(
     "l2_penalty",
-    "Biases are punished like weights",
-    "Only what has a name that ends in w adds to the penalty, and has its gradient changed.",
-)
-def biases_too(params, grads, *, weight_decay):
-    return _penalty(params, weight_decay), _added(params, grads, weight_decay)
-
-
-@mistake(
-    "l2_penalty",
     "A bias is taken for a weight",
     "A w somewhere in the name is not enough, as in window.b: it has to stand at the end.",
 )

@@ -86,19 +86,19 @@ def _measured(x, seed, result, given, *, rate, rng, training):
             raise RecordError(f"{name} has to be an array in the shape of x, {x.shape}")
     if not training:
         return {"out": out, "mask": {}}
-    if rng.bit_generator.state == np.random.default_rng(seed).bit_generator.state:
-        raise RecordError("nothing is drawn from rng")
     if np.allclose(out, x * mask - rate):
         raise RecordError("out is x * mask, and the rate subtracted from it")
     zero = out == 0
+    if zero.any() and rng.bit_generator.state == np.random.default_rng(seed).bit_generator.state:
+        raise RecordError("nothing is drawn from rng")
     factors = out[~zero] / x[~zero]
     factor = np.median(factors) if factors.size else 0.0
     chance = 3 / np.sqrt(x.size)
     measured = {
         "the share of zeros": _nearest(zero.mean(), (rate, 1 - rate), chance),
         "the factor of the others": _nearest(factor, (1 / (1 - rate),), 1e-4),
-        "others that have another factor": int((~np.isclose(factors, factor, rtol=1e-4)).sum()),
-        "rows, columns or images with zeros at the same places": _alike(zero),
+        "how many have another factor": int((~np.isclose(factors, factor, rtol=1e-4)).sum()),
+        "how many rows, columns or images share their zeros": _alike(zero),
     }
     dropped = mask == 0
     agrees = float((dropped == zero).mean())
@@ -111,7 +111,7 @@ def _measured(x, seed, result, given, *, rate, rng, training):
         "the share of entries that agree with out": _nearest(agrees, by_chance, chance),
         # Else a mask would be called right that fits an out that is not.
         "the share of zeros": _nearest(dropped.mean(), (rate, 1 - rate), chance),
-        "rows, columns or images with zeros at the same places": _alike(dropped),
+        "how many rows, columns or images share their zeros": _alike(dropped),
     }
     return {"out": measured, "mask": fits}
 
