@@ -44,7 +44,8 @@ rng = np.random.default_rng(0)
 # whole network can be laid out on paper before a line of it is written.
 #
 # A window of $F$ pixels slides along a row of $W$ pixels in steps of $S$. Before it starts, $P$
-# zeros are added at *each* end. How many positions are there? (Down a column of $H$ it is the same.)
+# zeros are added at *each* end. How many positions are there? (Down a column of $H$ pixels
+# it is the same.)
 #
 # Think of the leftmost pixel of the window. It starts at 0, and the last place where the
 # window still fits is $W + 2P - F$. In steps of $S$, counting both ends, the number of
@@ -398,8 +399,9 @@ viz.show(viz.grids({"stars": stars, "blot": blot}), alt="stars: a 2 and a 1; blo
 # </details>
 #
 # The same, seen from one output: it collects from the pixels above it and to its *left*, and the
-# pixel one to the left meets the number one to the right in the kernel. Whoever slides a window, and so collects, has to turn the kernel by 180° first. Whoever hands out
-# turns nothing. Either way is fine here.
+# pixel one to the left meets the number one to the right in the kernel. Whoever slides a window,
+# and so collects, has to turn the kernel by 180° first. Whoever hands out turns nothing. Either way is
+# fine here.
 
 
 # %% question="a1.convolve" points=0 minutes=25 difficulty=2

@@ -84,14 +84,16 @@ COUNTS = {
 REMAINDERS = {
     "Brackets are missing": (
         "% comes before + and −: only of the last term is the remainder taken.",
-        lambda size, window, pad, stride: size - window + 2 * pad % stride,
+        (lambda size, window, pad, stride: size - window + 2 * pad % stride,),
     ),
     "The remainder of something else": (
         "What has to be a multiple of the stride? It is the room to move, with the padding.",
-        lambda size, window, pad, stride: size % stride,
-        lambda size, window, pad, stride: (size - window) % stride,
-        lambda size, window, pad, stride: (size + 2 * pad) % stride,
-        lambda size, window, pad, stride: ((size - window + 2 * pad) // stride + 1) % stride,
+        (
+            lambda size, window, pad, stride: size % stride,
+            lambda size, window, pad, stride: (size - window) % stride,
+            lambda size, window, pad, stride: (size + 2 * pad) % stride,
+            lambda size, window, pad, stride: ((size - window + 2 * pad) // stride + 1) % stride,
+        ),
     ),
 }
 ROUNDING = (
@@ -136,9 +138,9 @@ def _register_sizes():
         if how != "strict":
             mistake("output_size", name, look)(right)
     for name, (look, count) in COUNTS.items():
-        for policy in (_strict, _positions_only, _half_strict, _remainder_only, None):
-            mistake("output_size", name, look)(counting(count, policy))
-    for name, (look, *remainders) in REMAINDERS.items():
+        for refusing in (_strict, _positions_only, _half_strict, _remainder_only, None):
+            mistake("output_size", name, look)(counting(count, refusing))
+    for name, (look, remainders) in REMAINDERS.items():
         for remainder in remainders:
             for refuses in (True, False):
                 mistake("output_size", name, look)(looking_at(remainder, refuses))
