@@ -10,7 +10,7 @@ from answers import RIGHT_ANSWERS
 from answers.a1_convolution import conv_loops, size_by_divmod
 from answers.a4_conv_backward import all_in_four_loops
 from asking import answer_with, verdict_on
-from cnnlab import ops
+from cnnlab import ops, shapes
 from cnnlab.check import check, when_written
 from cnnlab.check.mistakes import MISTAKES, Mistake
 from cnnlab.check.questions import QUESTIONS, Question, find
@@ -245,6 +245,9 @@ WORDS = [
         r"an error is raised, not returned",
     ),
     ("a1.output_size", lambda *_, **__: np.ones(2), r"expected one number, got an array of shape"),
+    ("a2.parameter_counts", lambda *_: print(1), r"it printed something and returned None\."),
+    ("a1.output_size", lambda *_, **__: 24092320, r"\nExpected 5, got 24,092,320\."),
+    ("a1.conv_loops", lambda *_, **__: shapes.output_size(2, 3), r"that fits is 3\.$"),
     ("s0.patch_response", lambda p, k: np.nan, r"the number is not the expected one"),
     ("s0.patch_response", lambda p, k: np.inf, r"the number is not the expected one"),
 ]
@@ -254,7 +257,7 @@ WORDS = [
 def test_the_verdict_says_what_was_expected_and_what_came(question_id, answer, words):
     verdict = verdict_on(question_id, answer)
     assert verdict.status == WRONG
-    assert re.search(words, verdict.text)
+    assert re.search(words, str(verdict))
 
 
 MALFORMED = [
@@ -429,7 +432,8 @@ def test_what_explains_all_comes_before_what_explains_a_part_and_then_the_first(
 
 
 @pytest.mark.parametrize(
-    ("returned", "what"), [((1, 2), "2"), (None, "None"), (np.zeros(3), "ndarray"), ((), "0")]
+    ("returned", "what"),
+    [((1, 2), "2"), (None, "None"), (np.zeros((3, 2)), "ndarray"), (np.zeros(2), "2"), ((), "0")],
 )
 def test_another_number_of_things_is_said_plainly(returned, what):
     verdict = verdict_on(TRIPLE, lambda x, scale: returned)
@@ -538,6 +542,22 @@ def test_dicts_and_lists_are_compared_part_by_part(answer, words):
     verdict = verdict_on(TABLE, answer)
     assert verdict.status == WRONG
     assert words in verdict.text
+
+
+PAIR = Question(
+    "test.pair",
+    lambda n: (1.0 * n, 2.0 * n),
+    lambda rng: [Case("it", (3.0,))],
+    "pair",
+    returns=("one", "two"),
+)
+
+
+def test_numbers_may_come_in_an_array_and_whole(monkeypatch):
+    known = {"pair": [Mistake("Left out", "Look.", lambda n: (1.0, 2.0))]}
+    monkeypatch.setattr("cnnlab.check.questions.base.MISTAKES", known)
+    assert verdict_on(PAIR, lambda n: n * np.array([1, 2])).status == RIGHT
+    assert verdict_on(PAIR, lambda n: (1, 2)).mistake == "Left out"
 
 
 def test_an_unknown_question_lists_the_known_ones():

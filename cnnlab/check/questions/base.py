@@ -87,6 +87,8 @@ class Question:
         """
         if not self.returns:
             return returned
+        if isinstance(returned, np.ndarray) and returned.ndim == 1:
+            returned = list(returned)  # of numbers: it can be unpacked as a tuple can
         if not isinstance(returned, tuple | list):
             what = "None" if returned is None else type(returned).__name__
         elif len(returned) != len(self.returns):
