@@ -234,7 +234,8 @@ WORDS = [
         r"should raise ValueError here, and returned a value",
     ),
     ("a1.output_size", lambda *_, **__: 5.0, r"returned a float, expected a whole number"),
-    ("a1.conv_forward", lambda x, w, b, **_: (x, w, b), r"out and cache; this returned 3"),
+    ("a1.conv_forward", lambda x, w, b, **_: (x, w, b), r"out and cache; this returned 3 things"),
+    ("a1.conv_forward", lambda x, w, b, **_: ((w, b), x), r"returned them in the other order"),
     (
         "a1.output_size",
         lambda s, w, *, stride=1, pad=0: (
@@ -258,6 +259,14 @@ def test_the_verdict_says_what_was_expected_and_what_came(question_id, answer, w
     verdict = verdict_on(question_id, answer)
     assert verdict.status == WRONG
     assert re.search(words, str(verdict))
+
+
+def _ends_with_a_full_stop(*_, **__):
+    raise TypeError("no.")
+
+
+def test_a_sentence_ends_with_one_full_stop():
+    assert verdict_on("a1.conv_loops", _ends_with_a_full_stop).text.endswith("TypeError: no.")
 
 
 MALFORMED = [
@@ -433,7 +442,14 @@ def test_what_explains_all_comes_before_what_explains_a_part_and_then_the_first(
 
 @pytest.mark.parametrize(
     ("returned", "what"),
-    [((1, 2), "2"), (None, "None"), (np.zeros((3, 2)), "ndarray"), (np.zeros(2), "2"), ((), "0")],
+    [
+        ((1, 2), "2 things"),
+        (None, "None"),
+        (np.zeros((3, 2)), "one array"),
+        (np.zeros(2), "2 things"),
+        ((), "0 things"),
+        ((1,), "1 thing"),
+    ],
 )
 def test_another_number_of_things_is_said_plainly(returned, what):
     verdict = verdict_on(TRIPLE, lambda x, scale: returned)

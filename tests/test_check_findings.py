@@ -629,3 +629,26 @@ def test_where_chance_has_a_say_what_is_measured_counts():
 
 def test_a_result_that_cannot_be_measured_is_wrong():
     assert verdict_on(MEASURED, lambda x, *, rng: None).status == WRONG
+
+
+def _several_in_one_place(x, w, b, **_):
+    out = np.zeros(3)
+    out[0] = np.ones(2)
+    return out
+
+
+def _adds_fractions_to_ints(x, w, b, **_):
+    out = np.zeros(3, int)
+    out += 0.5
+    return out
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        (_several_in_one_place, "Several numbers are put into one place"),
+        (_adds_fractions_to_ints, "An array of whole numbers is to take fractions"),
+    ],
+)
+def test_an_error_of_numpy_is_said_in_plain_words(answer, name):
+    assert verdict_on("a1.conv_loops", answer).mistake == name

@@ -66,7 +66,7 @@ class Comparison:
         first, difference = self.first(part)
         text = difference.text if self.whole[first] or not part else f"{part}: {difference.text}"
         count, name = len(self.cases), self.cases[first].name
-        where = f"First seen in case {first + 1} of {count} ({name}): {text}."
+        where = f"First seen in case {first + 1} of {count} ({name}): {text.rstrip('.')}."
         if passed := sum(found[part] is None for found in self.differences):
             where += f" {passed} of {count} cases {'is' if passed == 1 else 'are'} right."
         return where

@@ -417,7 +417,7 @@ def conv_position_swapped(x, w, b, *, stride=1, pad=0):
     "The shape of w is (FH, FW, C, K): rows first, then columns.",
 )
 def conv_swapped_filter(x, w, b, *, stride=1, pad=0):
-    FW, FH, _, K = w.shape
+    FW, FH = w.shape[:2]
     OH = output_size(x.shape[1], FH, stride=stride, pad=pad)
     OW = output_size(x.shape[2], FW, stride=stride, pad=pad)
     return _loops(_padded(x, pad), w, b, (OH, OW), stride, window=(FH, FW))
@@ -508,11 +508,6 @@ def conv_rows_read_backward(x, w, b, *, stride=1, pad=0):
 def conv_filters_read_backward(x, w, b, *, stride=1, pad=0):
     columns = _columns(x, w.shape, (0, 1, 2, 3, 4, 5), stride, pad)
     return columns @ w.transpose(1, 2, 0, 3).reshape(-1, w.shape[3]) + b
-
-
-@mistake("conv_forward", "Rows and columns of the windows are swapped", OLD_AXES)
-def conv_rows_transposed(x, w, b, *, stride=1, pad=0):
-    return _columns(x, w.shape, (0, 1, 2, 5, 4, 3), stride, pad) @ w.reshape(-1, w.shape[3]) + b
 
 
 WHOLE_WINDOWS = (
