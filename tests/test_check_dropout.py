@@ -72,8 +72,7 @@ def test_what_is_not_right_is_said_in_words(answer, words):
 
 def test_brackets_are_named_however_numbers_are_drawn():
     def answer(x, *, rate, rng, training):
-        drawn = rng.random(x.size).reshape(x.shape[::-1]).T
-        keep = drawn < 1 - rate
+        keep = rng.choice([False, True], x.shape, p=[rate, 1 - rate])
         return (x * keep / 1 - rate, keep) if training else (x, None)
 
     assert verdict_on("a6.dropout_forward", answer).mistake == "The rate is subtracted"

@@ -486,6 +486,19 @@ def test_what_was_overwritten_is_said_by_name(change, words):
     verdict = verdict_on(KEEPING, answer)
     assert verdict.mistake == "The input is overwritten"
     assert f"After the call (it) {words}. Work on a copy" in verdict.text
+    inside = "thing in" in words or " in table" in words
+    assert ("A copied dict or list still holds the same arrays" in verdict.text) == inside
+
+
+def test_nothing_is_said_of_other_parts_where_the_call_stopped():
+    def answer(w, g, v, *, learning_rate, momentum, weight_decay):
+        if w.ndim == 1:
+            raise ValueError("no")
+        return w, v
+
+    text = verdict_on("a6.momentum_step", answer).text
+    assert "it stopped with ValueError" in text
+    assert "not right either" not in text
 
 
 @pytest.mark.parametrize(
