@@ -400,8 +400,8 @@ viz.show(viz.grids({"stars": stars, "blot": blot}), alt="stars: a 2 and a 1; blo
 #
 # The same, seen from one output: it collects from the pixels above it and to its *left*, and the
 # pixel one to the left meets the number one to the right in the kernel. Whoever slides a window,
-# and so collects, has to turn the kernel by 180° first. Whoever hands out turns nothing. Either way is
-# fine here.
+# and so collects, has to turn the kernel by 180° first. Whoever hands out turns nothing.
+# Either way is fine here.
 
 
 # %% question="a1.convolve" points=0 minutes=25 difficulty=2
