@@ -8,11 +8,11 @@
 # | | question | points | minutes | difficulty |
 # |---|---|---|---|---|
 # | 1 | the size of the output | 20 | 20 | ●○○ |
-# | 2 | convolution with loops | 40 | 55 | ●●○ |
-# | 3 | convolution, vectorized | 40 | 75 | ●●● |
+# | 2 | convolution with loops | 40 | 45 | ●●○ |
+# | 3 | convolution, vectorized | 40 | 55 | ●●● |
 # | + | convolution with the flip, if you like | | 25 | ●●○ |
 #
-# With the reading between them it is about three hours.
+# That is two hours; whoever is new to NumPy may take three, with the reading between.
 #
 # **You need** page [02 Convolution](../notebooks/02_convolution.ipynb).
 #
@@ -117,7 +117,7 @@ check("a1.output_size", output_size)
 # %% [markdown] tags=["T08", "T13"]
 # ## Question 2: convolution with loops
 #
-# **40 points · 55 minutes · difficulty ●●○**
+# **40 points · 45 minutes · difficulty ●●○**
 #
 # **In a network:** this is the operation that most of its time goes into. Here it is written so
 # plainly that you can see every multiplication; whatever is faster has to agree with it. First a
@@ -168,7 +168,7 @@ print(tiny_w[:, :, 0, 0], "and bias", tiny_b[0])
 print(np.pad([[1, 2]], ((0, 0), (1, 1))))
 
 
-# %% question="a1.conv_loops" points=40 minutes=55 difficulty=2
+# %% question="a1.conv_loops" points=40 minutes=45 difficulty=2
 def conv_loops(x, w, b, *, stride=1, pad=0):
     """Convolution as loops over images, rows, columns and filters.
 
@@ -231,7 +231,7 @@ with when_written("conv_loops"):
 # %% [markdown] tags=["T13"]
 # ## Question 3: convolution, vectorized
 #
-# **40 points · 75 minutes · difficulty ●●●**
+# **40 points · 55 minutes · difficulty ●●●**
 #
 # **In a network:** training runs this thousands of times, so it has to be fast. How much faster it
 # is than the loops, you measure below.
@@ -283,7 +283,7 @@ print(windows.shape)
 # choice, and only your own functions ever look inside.
 
 
-# %% question="a1.conv_forward" points=40 minutes=75 difficulty=3
+# %% question="a1.conv_forward" points=40 minutes=55 difficulty=3
 def conv_forward(x, w, b, *, stride=1, pad=0):
     """Convolution as one matrix product, without a loop over positions.
 
@@ -400,8 +400,8 @@ viz.show(viz.grids({"stars": stars, "blot": blot}), alt="stars: a 2 and a 1; blo
 #
 # The same, seen from one output: it collects from the pixels above it and to its *left*, and the
 # pixel one to the left meets the number one to the right in the kernel. Whoever slides a window,
-# and so collects, has to turn the kernel by 180° first. Whoever hands out turns nothing. Either way
-# is fine here.
+# and so collects, has to turn the kernel by 180° first. Whoever hands out turns nothing.
+# Either way is fine here.
 
 
 # %% question="a1.convolve" points=0 minutes=25 difficulty=2
