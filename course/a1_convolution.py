@@ -1,27 +1,27 @@
 # %% [markdown]
 # # Assignment 1: Convolution
 #
-# You write the forward pass of a convolution layer twice, with plain loops and with matrix
-# products, after the arithmetic of its size. At the end your fast version and your slow
+# You write a convolution layer twice, with plain loops and with matrix products, after the
+# arithmetic of its size. At the end your fast version and your slow
 # version check each other.
 #
 # | | question | points | minutes | difficulty |
 # |---|---|---|---|---|
-# | 1 | the size of the output | 20 | 15 | ●○○ |
+# | 1 | the size of the output | 20 | 20 | ●○○ |
 # | 2 | convolution with loops | 40 | 45 | ●●○ |
-# | 3 | convolution, vectorized | 40 | 60 | ●●● |
+# | 3 | convolution, vectorized | 40 | 55 | ●●● |
 # | + | convolution with the flip, if you like | | 25 | ●●○ |
 #
-# That is for the questions; with the reading between them it is a little over two hours.
+# That is two hours; whoever is new to NumPy may take three, with the reading between.
 #
 # **You need** page [02 Convolution](../notebooks/02_convolution.ipynb).
 #
 # **How it works.** Write your code where it says `NotImplementedError`, run the cell, then
 # run the check below it: it says at once whether the answer is right, and if not, what it
 # recognizes. The last cell of the page counts your points. The grader takes only the answer
-# cells, so it does not matter what happens to the rest of the notebook; but helpers and imports
-# that an answer needs have to stand *inside* its answer cell. Any way to the right result
-# counts, except where a question says otherwise.
+# cells, so it does not matter what happens to the rest of the notebook. What the page imports is
+# there; helpers and imports of your own have to stand *inside* the answer cell that needs them.
+# Any way to the right result counts, except where a question says otherwise.
 #
 # Hints unfold one by one below each check, each saying more than the one before. Our answers are
 # in [solutions/](../solutions/a1_convolution.ipynb), for afterwards.
@@ -38,22 +38,24 @@ rng = np.random.default_rng(0)
 # %% [markdown] tags=["T09", "T10", "T11"]
 # ## Question 1: the size of the output
 #
-# **20 points · 15 minutes · difficulty ●○○**
+# **20 points · 20 minutes · difficulty ●○○**
 #
 # **In a network:** every layer takes the size that the one below puts out. With this one formula a
 # whole network can be laid out on paper before a line of it is written.
 #
-# A window of $F$ pixels slides along an axis of $W$ pixels in steps of $S$. Before it
-# starts, $P$ zeros are added at *each* end. How many positions are there?
+# A window of $F$ pixels slides along a row of $W$ pixels in steps of $S$. Before it starts, $P$
+# zeros are added at *each* end. How many positions are there? (Down a column of $H$ pixels
+# it is the same.)
 #
 # Think of the leftmost pixel of the window. It starts at 0, and the last place where the
-# window still fits is $W + 2P - F$. In steps of $S$, counting both ends:
+# window still fits is $W + 2P - F$. In steps of $S$, counting both ends, the number of
+# positions is
 #
-# $$W_2 = \frac{W - F + 2P}{S} + 1$$
+# $$\frac{W - F + 2P}{S} + 1$$
 #
 # Here the window has to fit **exactly**. Where the division leaves a remainder, or the
-# window is larger than the padded input, there is no right answer to return: raise a
-# `ValueError` that says so.
+# window is larger than the padded input, there is no right answer to return, and the function has
+# to stop: `raise ValueError("the window does not fit")` does that.
 #
 # Before you write it, work out three by hand: a 3-window on 7 pixels at stride 1, at
 # stride 2, and at stride 3.
@@ -68,7 +70,7 @@ rng = np.random.default_rng(0)
 # `output_size(7, 3, stride=2)`.)
 
 
-# %% question="a1.output_size" points=20 minutes=15 difficulty=1
+# %% question="a1.output_size" points=20 minutes=20 difficulty=1
 def output_size(size, kernel_size, *, stride=1, pad=0):
     """How many positions a window takes along one axis.
 
@@ -133,6 +135,11 @@ print(tiny_w[:, :, 0, 0], "and bias", tiny_b[0])
 # $1\cdot1 + 2\cdot0 + 3\cdot0 + 1\cdot(-1) = 0$, and with the bias it answers 10. What are
 # the other three outputs? Write them down; a cell below runs your function on it.
 #
+# <details><summary>By hand</summary>
+#
+# Beside the 10 a 9; below them 8 and 9.
+# </details>
+#
 # In general there are many images, channels and filters:
 #
 # | name | shape | what it is |
@@ -151,10 +158,14 @@ print(tiny_w[:, :, 0, 0], "and bias", tiny_b[0])
 # `k`, place by place, add everything up, and add `b[k]`:
 #
 # $$\text{out}[n,i,j,k] = b[k] + \sum_{u}\sum_{v}\sum_{c}
-#   x_\text{padded}[n,\; iS+u,\; jS+v,\; c]\;\, w[u,v,c,k]$$
+#   x_\text{padded}[n,\; i\cdot S+u,\; j\cdot S+v,\; c]\;\, w[u,v,c,k]$$
 #
-# For OH and OW call `shapes.output_size`, the library's answer to question 1: then a slip there
-# costs you nothing here.
+# $S$ is `stride`. For OH call `shapes.output_size(H, FH, stride=stride, pad=pad)`, the library's
+# answer to question 1, and for OW likewise: then a slip there costs you nothing here. And this is
+# how NumPy pads, with a pair (before, after) for each axis:
+
+# %%
+print(np.pad([[1, 2]], ((0, 0), (1, 1))))
 
 
 # %% question="a1.conv_loops" points=40 minutes=45 difficulty=2
@@ -184,14 +195,14 @@ def conv_loops(x, w, b, *, stride=1, pad=0):
     # END SOLUTION
 
 
-# %%
-with when_written("conv_loops"):
-    print(conv_loops(tiny_x, tiny_w, tiny_b)[0, :, :, 0])
-
 # %% check="a1.conv_loops"
 from cnnlab.check import check
 
 check("a1.conv_loops", conv_loops)
+
+# %%
+with when_written("conv_loops"):
+    print(np.squeeze(conv_loops(tiny_x, tiny_w, tiny_b)))
 
 # %% [markdown]
 # <details><summary>Hint 1: where to begin</summary>
@@ -202,8 +213,7 @@ check("a1.conv_loops", conv_loops)
 #
 # <details><summary>Hint 2: padding only two of four axes</summary>
 #
-# `np.pad` takes one pair (before, after) for each axis. The batch and the channels get
-# `(0, 0)`.
+# `x` has four axes, so `np.pad` wants four pairs. The batch and the channels get `(0, 0)`.
 # </details>
 #
 # <details><summary>Hint 3: cutting out one window</summary>
@@ -221,46 +231,49 @@ check("a1.conv_loops", conv_loops)
 # %% [markdown] tags=["T13"]
 # ## Question 3: convolution, vectorized
 #
-# **40 points · 60 minutes · difficulty ●●●**
+# **40 points · 55 minutes · difficulty ●●●**
 #
 # **In a network:** training runs this thousands of times, so it has to be fast. How much faster it
 # is than the loops, you measure below.
 #
 # The loops make N·OH·OW·K small dot products. A matrix product makes them all in one go, and
-# few operations are better tuned. So: collect the windows into one large
+# NumPy hands it to code that was made fast over decades. So: collect the windows into one large
 # matrix, a row for each position; reshape the filters into another, a column for each
 # filter; multiply.
 #
 # | matrix | shape | a row is |
 # |---|---|---|
-# | `columns` | (N·OH·OW, FH·FW·C) | one window, flattened |
+# | `rows` | (N·OH·OW, FH·FW·C) | one window, flattened |
 # | `w.reshape(-1, K)` | (FH·FW·C, K) | one place of the window, in all K filters |
 # | product | (N·OH·OW, K) | one position of the output |
 #
-# (This is called *im2col*, image to columns: the first versions stood each window up as a column,
-# ours lie as rows. In a `reshape`, `-1` means: work this one out.) One thing to know first: in
-# which order does `reshape` read an array?
+# (Others call this *im2col*, image to columns. In a `reshape`, `-1` means: work this one out. A
+# loop over the window's places, the images or the filters is fine, one over positions is not.)
+# One thing to know first: in which order does `reshape` read an array?
 #
-# **Predict** both lines before you run them: two pixels with three channels each.
+# **Predict** all three lines before you run them: two pixels with three channels each, and then
+# (7, 2, 5) or (5, 7, 2)?
 
 # %%
 pixels = np.array([["a0", "a1", "a2"], ["b0", "b1", "b2"]])  # (pixel, channel)
 print(pixels.reshape(-1))
 print(pixels.transpose(1, 0).reshape(-1))
+print(np.zeros((2, 5, 7)).transpose(2, 0, 1).shape)
 
 # %% [markdown] tags=["T13"]
-# `reshape` always reads along the last axis first; `transpose` decides which axis that is. Now the
-# windows. NumPy can show all of them without copying anything:
+# `reshape` always reads along the last axis first; `transpose` decides which axis that is. Its
+# numbers say, place by place, which *old* axis comes there. Now the windows. NumPy can show all of
+# them without copying anything:
 
 # %%
 from numpy.lib.stride_tricks import sliding_window_view
 
-images = rng.normal(size=(2, 6, 8, 3))
+images = rng.normal(size=(2, 6, 8, 5))
 windows = sliding_window_view(images, (3, 2), axis=(1, 2))
 print(windows.shape)
 
 # %% [markdown]
-# Two images, 4 × 7 positions of a 3×2 window, then 3 channels, then the 3 × 2 pixels
+# Two images, 4 × 7 positions of a 3×2 window, then 5 channels, then the 3 × 2 pixels
 # of the window. The new axes stand at the end: **the channels come before the pixels of
 # the window**, while in a filter they come after them. Which order of axes puts the two in
 # line?
@@ -270,14 +283,14 @@ print(windows.shape)
 # choice, and only your own functions ever look inside.
 
 
-# %% question="a1.conv_forward" points=40 minutes=60 difficulty=3
+# %% question="a1.conv_forward" points=40 minutes=55 difficulty=3
 def conv_forward(x, w, b, *, stride=1, pad=0):
     """Convolution as one matrix product, without a loop over positions.
 
     x : (N, H, W, C), w : (FH, FW, C, K), b : (K,).
     stride, pad : the same for both axes.
 
-    Returns out : (N, OH, OW, K), and cache : whatever your backward pass will need.
+    Returns out : (N, OH, OW, K), and cache : whatever a later assignment will need.
     """
     # BEGIN SOLUTION
     N, H, W, C = x.shape
@@ -286,8 +299,8 @@ def conv_forward(x, w, b, *, stride=1, pad=0):
     OW = shapes.output_size(W, FW, stride=stride, pad=pad)
     padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     windows = sliding_window_view(padded, (FH, FW), axis=(1, 2))[:, ::stride, ::stride]
-    columns = windows.transpose(0, 1, 2, 4, 5, 3).reshape(N * OH * OW, FH * FW * C)
-    out = (columns @ w.reshape(-1, K) + b).reshape(N, OH, OW, K)
+    rows = windows.transpose(0, 1, 2, 4, 5, 3).reshape(N * OH * OW, FH * FW * C)
+    out = (rows @ w.reshape(-1, K) + b).reshape(N, OH, OW, K)
     return out, (x, w, b, stride, pad)
     # END SOLUTION
 
@@ -313,14 +326,15 @@ check("a1.conv_forward", conv_forward)
 #
 # <details><summary>Hint 3: the order of the axes</summary>
 #
-# The windows come as (N, OH, OW, C, FH, FW). A filter is (FH, FW, C). `transpose` with
-# the six axis numbers in the right order puts the channels last; only then reshape.
+# The windows come as (N, OH, OW, C, FH, FW), axes 0 to 5. A filter is (FH, FW, C). `transpose`
+# takes six numbers: for each place the old axis that comes there. Axis 3 belongs last; only then
+# reshape.
 # </details>
 #
 # <details><summary>Help, the shape is right but the numbers are not</summary>
 #
-# Reshape only reads numbers off, along the last axis first. Without the transpose the rows hold
-# the right numbers in another order than the filters do.
+# Reshape only reads numbers off, along the last axis first. Try it with C = 2, and print one row of
+# the windows and one column of the filters: do they stand in the same order?
 # </details>
 
 # %% [markdown]
@@ -334,7 +348,7 @@ check("a1.conv_forward", conv_forward)
 # %%
 with when_written("conv_loops", "conv_forward"):
     many = rng.normal(size=(4, 16, 16, 3)), rng.normal(size=(5, 5, 3, 8)), rng.normal(size=8)
-    slow, (fast, _) = conv_loops(*many, pad=2), conv_forward(*many, pad=2)
+    slow, fast = conv_loops(*many, pad=2), conv_forward(*many, pad=2)[0]
     print("outputs:", slow.size)
     print("largest difference below 1e-12:", np.abs(slow - fast).max() < 1e-12)
 
@@ -344,18 +358,23 @@ from timeit import repeat
 with when_written("conv_loops", "conv_forward"):
     loops = min(repeat(lambda: conv_loops(*many, pad=2), number=1, repeat=5))
     product = min(repeat(lambda: conv_forward(*many, pad=2), number=1, repeat=20))
-    if loops < 1.5 * product:
+    if np.abs(slow - fast).max() > 1e-4:
+        print("first the two have to agree")
+    elif loops < 1.5 * product:
         print("your question 2 was fast already")
     else:
         print(f"your question 2 took {loops / product:.0f} times as long")
+
+# %% [markdown]
+# Python starts a small job for each of the 8192 outputs; the product is a single one.
 
 # %% [markdown] tags=["T04"]
 # ## If you like: convolution with the flip
 #
 # **no points · 25 minutes · difficulty ●●○**
 #
-# **In a network:** on the way back through a convolution layer, each output hands its gradient to
-# the pixels that it saw. That is a convolution too, but the one of mathematics, with the flip.
+# **In a network:** when a network learns, each output hands a correction back to the pixels that it
+# saw. That is a convolution too, but the one of mathematics, with the flip.
 # Assignment 4 needs it; here you find out where the flip comes from.
 #
 # Think of a telescope that is a little out of focus: it draws each star as a small blot, always the
@@ -373,10 +392,16 @@ blot = np.array([[1.0, 2], [3, 4]])
 viz.show(viz.grids({"stars": stars, "blot": blot}), alt="stars: a 2 and a 1; blot: 1 2 above 3 4.")
 
 # %% [markdown] tags=["T04"]
-# The same, seen from one output: it collects from the pixels up and to the *left* of it, and the
-# farther away a pixel is, the farther down and right is the number of the kernel that it meets.
-# Whoever slides a window, and so collects, has to turn the kernel by 180° first. Whoever hands out
-# turns nothing. Either way is fine here.
+# <details><summary>By hand</summary>
+#
+# The star of 2 draws 2 4 above 6 8, the other 1 2 above 3 4, one row lower and one column farther
+# right. In the middle row 8 and 1 meet: 0 6 9 2 0.
+# </details>
+#
+# The same, seen from one output: it collects from the pixels above it and to its *left*, and the
+# pixel one to the left meets the number one to the right in the kernel. Whoever slides a window,
+# and so collects, has to turn the kernel by 180° first. Whoever hands out turns nothing.
+# Either way is fine here.
 
 
 # %% question="a1.convolve" points=0 minutes=25 difficulty=2
@@ -397,14 +422,14 @@ def convolve(image, kernel):
     # END SOLUTION
 
 
-# %%
-with when_written("convolve"):
-    print(convolve(stars, blot))
-
 # %% check="a1.convolve"
 from cnnlab.check import check
 
 check("a1.convolve", convolve)
+
+# %%
+with when_written("convolve"):
+    print(convolve(stars, blot))
 
 # %% [markdown]
 # <details><summary>Hint 1: where to begin</summary>

@@ -4,25 +4,26 @@
 # A convolution looks at every place of an image through the same filters. Here you give each place
 # filters of its own, then let a few sets of filters take turns, and connect everything with
 # everything. Then you count what each of them has to learn. At the end come the two layers that
-# learn nothing: max pooling and average pooling.
+# learn nothing: max pooling and average pooling. It all takes about an hour and a half.
 #
 # | | question | points | minutes | difficulty |
 # |---|---|---|---|---|
 # | 1 | a locally connected layer | 25 | 25 | ●●○ |
 # | 2 | tiled convolution | 20 | 15 | ●●○ |
-# | 3 | fully connected, as a convolution | 15 | 15 | ●●○ |
+# | 3 | fully connected, as a convolution | 15 | 10 | ●●○ |
 # | 4 | counting parameters | 15 | 20 | ●○○ |
-# | 5 | max pooling | 15 | 20 | ●○○ |
-# | 6 | average pooling | 10 | 10 | ●○○ |
+# | 5 | max pooling | 15 | 15 | ●○○ |
+# | 6 | average pooling | 10 | 5 | ●○○ |
 # | + | max pooling without a loop over positions, if you like | | 25 | ●●● |
 #
 # **You need** page [02 Convolution](../notebooks/02_convolution.ipynb) and questions 1 and 2 of
 # [Assignment 1](a1_convolution.ipynb).
 #
 # **How it works.** Write your code where it says `NotImplementedError`, run the cell, then the
-# check below it. Imports and helpers that an answer needs have to stand *inside* its answer cell.
-# Every answer stands alone, and so do its points. Hints unfold one by one below each check. Our
-# answers are in [solutions/](../solutions/a2_variants_pooling.ipynb), for afterwards.
+# check below it. `np`, `ops` and `shapes` are there already; everything else that an answer needs
+# has to stand *inside* its answer cell. Every answer stands alone, and so do its points. Hints
+# unfold one by one below each check. Our answers are in
+# [solutions/](../solutions/a2_variants_pooling.ipynb), for afterwards.
 
 # %%
 import numpy as np
@@ -36,10 +37,11 @@ rng = np.random.default_rng(0)
 # %% [markdown] tags=["T06"]
 # ## Who looks through which filters?
 #
-# Take a layer with 4 × 6 output positions. Give each set of filters a number, and write into every
-# position the number of the set that it looks through. In a convolution there is one set, and
-# everyone uses it. In a **locally connected** layer every position has a set of its own. Between
-# the two lies **tiled convolution**: a few sets, here 2 × 3, repeat like the tiles of a floor.
+# Take a layer with 4 × 6 output positions, and write into every position the number of the set of
+# filters that it looks through. In a convolution there is one set, and everyone uses it. In a
+# **locally connected** layer every position has a set of its own. Between the two lies **tiled
+# convolution**: a few sets repeat like the tiles of a floor. Here a tile of 2 × 3 has sets 0 to 5,
+# numbered row by row.
 #
 # **Predict** the picture in the middle: which set does the position in the last row and the last
 # column use? And its neighbor to the left?
@@ -53,7 +55,7 @@ pictures = {
 }
 viz.show(
     viz.grids(pictures),
-    alt="All zeros; two rows 0 1 2 0 1 2 and 3 4 5 3 4 5, repeated; the numbers 0 to 23.",
+    alt="Three grids of 4 by 6 positions, each with the number of its set.",
 )
 
 # %% [markdown] tags=["T06", "T14"]
@@ -151,6 +153,11 @@ check("a2.local_forward", local_forward)
 # Two things are counted: positions and pixels. The window starts at *pixel* `i * stride`. The
 # filters belong to *position* `i`.
 # </details>
+#
+# <details><summary>Help, it stops with shapes that differ, such as (3,2,3) (3,3,3)</summary>
+#
+# A window hangs over the edge. Is it cut out of the padded copy, with zeros on both sides?
+# </details>
 
 # %% [markdown] tags=["T06", "T15"]
 # ## Question 2: tiled convolution
@@ -158,13 +165,13 @@ check("a2.local_forward", local_forward)
 # **20 points · 15 minutes · difficulty ●●○**
 #
 # **In a network:** neighbors look for different things, and still a filter is used in many places.
-# A network with tiles can find out by itself that a thing and the same thing turned a little
-# belong together; a convolution can do so for things that are shifted only.
+# Pooling over neighbors with different filters (question 5) can then ignore more than shifts, such
+# as small turns.
 #
 # `w` holds the filters of one tile, TH × TW sets: its shape is (TH, TW, FH, FW, C, K), and `b`
-# is (TH, TW, K). At the first position of a row it is the turn of the tile's first column; after TW
-# positions it is so again. Down the image the same happens after TH rows. Everything else is as in
-# question 1. OH and OW are no longer in `w`, so call `shapes.output_size`, as in assignment 1.
+# is (TH, TW, K). Along a row the columns of the tile take turns: 0, 1, …, TW − 1, 0, 1, … Down the
+# image its rows do the same. Everything else is as in question 1. OH and OW are no longer in `w`:
+# OH is `shapes.output_size(H, FH, stride=stride, pad=pad)`, and OW likewise.
 #
 # **Predict:** the row from above, when the first two sets take turns. And what is the layer if
 # the tile is 1 × 1? If it is as large as the output?
@@ -216,8 +223,8 @@ check("a2.tiled_forward", tiled_forward)
 #
 # <details><summary>Hint 2: taking turns</summary>
 #
-# With three sets, positions 0, 1, 2, 3, 4, 5, 6 use sets 0, 1, 2, 0, 1, 2, 0. Write the division
-# by three under it, with its remainder.
+# With three sets, positions 0, 1, 2, 3, 4, 5, 6 use sets 0, 1, 2, 0, 1, 2, 0. Which operator makes
+# the second row out of the first?
 # </details>
 #
 # <details><summary>Hint 3: the biases</summary>
@@ -249,11 +256,13 @@ with when_written("local_forward", "tiled_forward"):
 # %% [markdown] tags=["T16"]
 # ## Question 3: fully connected, as a convolution
 #
-# **15 points · 15 minutes · difficulty ●●○**
+# **15 points · 10 minutes · difficulty ●●○**
 #
-# **In a network:** the last layers of AlexNet are fully connected. The first of them reads a volume
-# of 6×6×256, flattened into one long row. Written as a convolution, the same weights slide over a
-# larger photograph and give an answer for each place of it.
+# **In a network:** the last layers of AlexNet (2012), the network of assignment 7, are fully
+# connected (also *dense*; in this library, with the bias, *affine*): each *unit*, so each output,
+# has a weight for each input. The first of them reads 6×6×256 numbers, flattened into one long row.
+# Written as a convolution, the same weights slide over a larger photograph and give an answer for
+# each place of it.
 #
 # The idea: a window **as large as the image** fits in one place only, and there it sees everything.
 # So each unit becomes one filter of the size of the image. All that is needed is to write its
@@ -273,7 +282,7 @@ print(volume.reshape(-1))
 # | result | (H, W, C, M) | M filters |
 
 
-# %% question="a2.affine_as_conv" points=15 minutes=15 difficulty=2
+# %% question="a2.affine_as_conv" points=15 minutes=10 difficulty=2
 def affine_as_conv(w, shape):
     """The weights of a fully connected layer, as filters of a convolution that is equal to it.
 
@@ -327,6 +336,9 @@ with when_written("affine_as_conv"):
     larger = rng.normal(size=(2, 8, 9, 4))
     print(ops.conv_forward(larger, filters, b)[0].shape)
 
+# %% [markdown] tags=["T16"]
+# A window of 6×5 fits into 8×9 at 3 × 5 places: seven answers for each of them, in one go.
+
 # %% [markdown] tags=["T06", "C11"]
 # ## Question 4: counting parameters
 #
@@ -345,7 +357,7 @@ with when_written("affine_as_conv"):
 #
 # A unit or a filter has one bias. What is used in many places is counted once.
 #
-# **Predict**, for the lecture's 32×32×3 image and ten 5×5 filters, so an output of 28×28×10: is
+# **Predict**, for an image of 32×32×3 and ten 5×5 filters, so an output of 28×28×10: is
 # dense thirty, a thousand or thirty thousand times as expensive as conv?
 
 
@@ -393,12 +405,12 @@ check("a2.parameter_counts", parameter_counts)
 # %%
 with when_written("parameter_counts"):
     layers = {
-        "the lecture's ten 5×5 filters": ((32, 32, 3), (28, 28, 10), (5, 5)),
+        "32×32×3, ten 5×5 filters": ((32, 32, 3), (28, 28, 10), (5, 5)),
         "the first layer of AlexNet": ((227, 227, 3), (55, 55, 96), (11, 11)),
     }
     for name, sizes in layers.items():
-        print(name)
         counts = parameter_counts(*sizes, (2, 2))
+        print(f"{name}, a tile of 2×2")
         for layer, count in zip(("dense", "local", "tiled", "conv"), counts, strict=True):
             print(f"  {layer:6}{count:16,}{count / counts[-1]:14,.0f} × conv")
 
@@ -406,28 +418,29 @@ with when_written("parameter_counts"):
 # Two steps lead from dense to conv. **Seeing less**, from dense to local, saves the more the
 # smaller the window is beside the image. **Sharing**, from local to conv, saves exactly a factor
 # of OH·OW, the number of positions, and a tile takes TH·TW of it back. The dense layer of the last
-# table would be hard to train: in float32 its weights alone fill about 180 GB.
+# table would be hard to train: in float32, 4 bytes each, its weights
+# alone fill about 180 GB.
 #
 # This is a good place for a break.
 
 # %% [markdown] tags=["T17"]
 # ## Question 5: max pooling
 #
-# **15 points · 20 minutes · difficulty ●○○**
+# **15 points · 15 minutes · difficulty ●○○**
 #
 # **In a network:** pooling makes volumes smaller, without anything to learn: less work for all
 # layers above, and each of them sees more of the image. And where a thing moves by a pixel, the
 # largest number of a window often stays the same. AlexNet pools three times.
 #
 # Each window is summarized by its largest number, **channel by channel**: the output has as many
-# channels as the input. The lecture's example is 4×4 with 2×2 windows at stride 2, side by side.
+# channels as the input. The first example is 4×4 with 2×2 windows at stride 2, side by side.
 # AlexNet's windows overlap: 3×3 at stride 2. **Predict** both outputs.
 
 # %%
-lecture = np.array([[1.0, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]])
+apart = np.array([[1.0, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]])
 overlap = np.array([[-1.0, -2, -1, 3, 1], [-4, -1, -3, 0, 2], [-2, -3, -5, 1, 0]])
 viz.show(
-    viz.grids({"2×2 at stride 2": lecture, "3×3 at stride 2": overlap}),
+    viz.grids({"2×2 at stride 2": apart, "3×3 at stride 2": overlap}),
     alt="A 4 by 4 and a 3 by 5 grid of numbers; in the second the left is below zero.",
 )
 
@@ -444,7 +457,7 @@ viz.show(
 # Nothing is padded: pooling layers rarely are. OH and OW come from `shapes.output_size`.
 
 
-# %% question="a2.max_pool_forward" points=15 minutes=20 difficulty=1
+# %% question="a2.max_pool_forward" points=15 minutes=15 difficulty=1
 def max_pool_forward(x, *, kernel_size, stride):
     """The largest number of every window, channel by channel.
 
@@ -469,7 +482,7 @@ def max_pool_forward(x, *, kernel_size, stride):
 
 # %%
 with when_written("max_pool_forward"):
-    for image, window in ((lecture, (2, 2)), (overlap, (3, 3))):
+    for image, window in ((apart, (2, 2)), (overlap, (3, 3))):
         print(max_pool_forward(image[None, :, :, None], kernel_size=window, stride=2)[0, :, :, 0])
 
 # %% check="a2.max_pool_forward"
@@ -498,7 +511,7 @@ check("a2.max_pool_forward", max_pool_forward)
 # %% [markdown] tags=["T17"]
 # ## Question 6: average pooling
 #
-# **10 points · 10 minutes · difficulty ●○○**
+# **10 points · 5 minutes · difficulty ●○○**
 #
 # **In a network:** LeNet pooled with means, in 1998. Today many networks end with one: a window as
 # large as the whole map makes one number out of each channel, whatever the size of the image.
@@ -507,10 +520,10 @@ check("a2.max_pool_forward", max_pool_forward)
 #
 # $$\text{out}[n,i,j,c] = \frac{1}{FH\cdot FW}\sum_{u}\sum_{v} x[n,\; iS+u,\; jS+v,\; c]$$
 #
-# **Predict** the four means of the lecture's example.
+# **Predict** the four means of the first example of question 5.
 
 
-# %% question="a2.avg_pool_forward" points=10 minutes=10 difficulty=1
+# %% question="a2.avg_pool_forward" points=10 minutes=5 difficulty=1
 def avg_pool_forward(x, *, kernel_size, stride):
     """The mean of every window, channel by channel.
 
@@ -535,7 +548,7 @@ def avg_pool_forward(x, *, kernel_size, stride):
 
 # %%
 with when_written("avg_pool_forward"):
-    print(avg_pool_forward(lecture[None, :, :, None], kernel_size=(2, 2), stride=2)[0, :, :, 0])
+    print(avg_pool_forward(apart[None, :, :, None], kernel_size=(2, 2), stride=2)[0, :, :, 0])
 
 # %% check="a2.avg_pool_forward"
 from cnnlab.check import check
@@ -577,12 +590,12 @@ with when_written("max_pool_forward", "avg_pool_forward"):
     pools = {"largest": max_pool_forward, "mean": avg_pool_forward}
     small = {name: pool(edges, kernel_size=(4, 4), stride=4) for name, pool in pools.items()}
     axes = viz.images({name: x[0, :, :, 0] for name, x in ({"edges": edges} | small).items()})
-    viz.show(axes, alt="Thin edges; bright blocks where an edge passes; the same in gray.")
+    viz.show(axes, alt="The edges, and the two that were pooled.")
 
 # %% [markdown] tags=["T17"]
-# The maximum says *whether* there was an edge in the window, the mean *how much* of the window
-# was edge. Neither says where in the window it was: that is the price, and it is also what makes
-# small shifts matter less.
+# The maximum says *how strong* the strongest edge of the window was, the mean *how much* of the
+# window was edge. Neither says where in the window it was: that is the price, and it is also what
+# makes small shifts matter less.
 
 # %% [markdown] tags=["T17"]
 # ## If you like: max pooling without a loop over positions
@@ -629,6 +642,12 @@ check("a2.max_pool_fast", max_pool_fast)
 #
 # At position (i, j) it sees row `i * stride + u`. For i = 0, 1, 2 … those rows begin at `u` and lie
 # `stride` apart: a slice with a step, OH of them. The columns likewise.
+# </details>
+#
+# <details><summary>Help, the slices differ in size</summary>
+#
+# Where does a slice end? Its last row is the one that place u sees at position OH − 1, and the end
+# of a slice lies one behind.
 # </details>
 #
 # <details><summary>Hint 2: from places to the maximum</summary>

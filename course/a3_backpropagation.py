@@ -1,32 +1,32 @@
 # %% [markdown]
 # # Assignment 3: Backpropagation
 #
-# You go back through a circuit of single numbers, gate by gate. Then you write the tool that finds
-# out whether a gradient is right: differences. And then the same way back through whole layers:
-# affine, ReLU and the softmax loss, which is a network already.
+# You compute derivatives of a formula step by step, from its end to its beginning. Then you write
+# the tool that finds out whether a gradient is right: differences. And then the same way back
+# through whole layers: affine, ReLU and the softmax loss, which is a network already.
 #
 # | | question | points | minutes | difficulty |
 # |---|---|---|---|---|
 # | 1 | three gates | 10 | 10 | ●○○ |
-# | 2 | the circuit of the lecture | 5 | 5 | ●○○ |
-# | 3 | a value that goes two ways | 10 | 10 | ●●○ |
-# | 4 | a neuron | 10 | 15 | ●●○ |
-# | 5 | a gradient by differences | 15 | 15 | ●●○ |
-# | 6 | how far two gradients are apart | 5 | 10 | ●○○ |
-# | 7 | affine, forward | 5 | 5 | ●○○ |
-# | 8 | affine, backward | 15 | 15 | ●●○ |
-# | 9 | ReLU, forward | 5 | 5 | ●○○ |
-# | 10 | ReLU, backward | 5 | 5 | ●○○ |
-# | 11 | softmax loss and its gradient | 15 | 25 | ●●● |
+# | 2 | a value that goes two ways | 10 | 10 | ●●○ |
+# | 3 | a neuron | 10 | 15 | ●●○ |
+# | 4 | a gradient by differences | 15 | 10 | ●●○ |
+# | 5 | how far two gradients are apart | 10 | 10 | ●○○ |
+# | 6 | affine, forward | 5 | 5 | ●○○ |
+# | 7 | affine, backward | 15 | 10 | ●●○ |
+# | 8 | ReLU, forward | 5 | 3 | ●○○ |
+# | 9 | ReLU, backward | 5 | 5 | ●○○ |
+# | 10 | softmax loss and its gradient | 15 | 25 | ●●● |
 # | + | a check with two calls, if you like | | 20 | ●●○ |
 #
-# **You need** derivatives, the chain rule, and the product of two matrices.
+# With what there is to read between the questions, that makes a little over two hours.
+#
+# **You need** derivatives, the product of two matrices, and in NumPy broadcasting and `keepdims`.
 #
 # **How it works.** Write your code where it says `NotImplementedError`, run the cell, then the
-# check below it. Imports and helpers that an answer needs have to stand *inside* its answer cell.
-# Every answer stands alone, and so do its points. Hints unfold one by one below each check. The
-# minutes include the reading, for someone who does this for the first time. Our answers are in
-# [solutions/](../solutions/a3_backpropagation.ipynb), for afterwards.
+# check below it. `np` is there; helpers of your own have to stand *inside* the answer cell.
+# Every answer stands alone, and so do its points. Hints unfold one by one below each check. Our
+# answers are in [solutions/](../solutions/a3_backpropagation.ipynb), for afterwards.
 
 # %%
 import numpy as np
@@ -44,21 +44,34 @@ rng = np.random.default_rng(0)
 # $z = -4$. Above each wire stands its value, computed from left to right.
 #
 # The question of this assignment: **if an input moves a little, by how much does the end move?**
-# That is its *gradient*. A gate needs to know little to help with the answer: its own inputs, and
-# the gradient of its output, which comes in from the right. We call it `dout`. All it does is to
-# multiply `dout` by its own slopes and hand the products on to the left. That is the chain rule.
+# That is its *gradient*, $\partial f/\partial x$: the derivative by $x$ while other inputs stand
+# still. In code we call it `dx`, always the gradient *of the end*. With $q = x + y$ the chain rule
+# of school says $\partial f/\partial x = \partial f/\partial q \cdot \partial q/\partial x$.
+#
+# So each gate needs to know little: its inputs, and the gradient of its output, which comes in from
+# the right. We call that `dout`. The gate multiplies it by its own slopes and hands the products on
+# to the left. Begin at the end, where it is 1 ($f$ moves with itself one to one).
+# **Predict** what stands below each wire.
 
 # %%
 x, y, z = Value(-2, "x"), Value(5, "y"), Value(-4, "z")
 f = (x + y) * z
-viz.show(viz.computational_graph(f), alt="x −2 and y 5 add up to 3, times z, −4, makes −12.")
+f.backward()
+viz.show(
+    viz.computational_graph(f),
+    alt="x −2 and y 5 add up to 3, times −4 makes −12. Gradients: f 1, sum −4, z 3, x −4, y −4.",
+)
 
 # %% [markdown] tags=["T18"]
+# The mul gate gets 1 and hands $q$ the slope $z = -4$, and $z$ the slope $q = 3$. The add gate gets
+# −4 and hands $x$ and $y$ −4 · 1 each. Try it: raise $x$ from −2 to −1. The sum is 4 and $f$ is
+# −16; it moved by −4.
+#
 # ## Question 1: three gates
 #
 # **10 points · 10 minutes · difficulty ●○○**
 #
-# The lecture has a word for each of the three: an **add** gate distributes the gradient, a **max**
+# People have a word for each of the three: an **add** gate distributes the gradient, a **max**
 # gate routes it, a **mul** gate switches. What do they mean by that?
 #
 # **Predict:** the inputs are $x = 3$ and $y = -4$. By how much does each gate's output move for
@@ -138,72 +151,7 @@ check("a3.gate_backward", gate_backward)
 # </details>
 
 # %% [markdown] tags=["T18"]
-# ## Question 2: the circuit of the lecture
-#
-# **5 points · 5 minutes · difficulty ●○○**
-#
-# Now two gates in a row: $f = (x + y)\, z$, for any three numbers. Go forward first, with a name
-# for the value in between, $q = x + y$. Then go back from the right. The end moves with itself one
-# to one, so its gradient is 1. The mul gate makes of it the gradients of $q$ and $z$, and the add
-# gate makes of that of $q$ those of $x$ and $y$.
-#
-# **Predict** all three at $(-2, 5, -4)$; the values stand in the picture above.
-
-
-# %% question="a3.circuit" points=5 minutes=5 difficulty=1
-def circuit(x, y, z):
-    """The circuit f = (x + y) z, forward and backward.
-
-    x, y, z : numbers.
-
-    Returns f, and the gradients dx, dy and dz: four numbers.
-    """
-    # BEGIN SOLUTION
-    q = x + y
-    f = q * z
-    dq, dz = z, q
-    dx, dy = dq, dq
-    return f, dx, dy, dz
-    # END SOLUTION
-
-
-# %%
-with when_written("circuit"):
-    print(circuit(-2.0, 5.0, -4.0))
-
-# %% check="a3.circuit"
-from cnnlab.check import check
-
-check("a3.circuit", circuit)
-
-# %% [markdown]
-# <details><summary>Hint 1: one line for each gate</summary>
-#
-# Two lines forward, two lines back, the last gate first. Name the gradients `dq`, `dz`, `dx`, `dy`.
-# </details>
-#
-# <details><summary>Hint 2: the mul gate</summary>
-#
-# Its inputs are q and z, its `dout` is 1. It switches: q gets what z was.
-# </details>
-#
-# <details><summary>Hint 3: the numbers, to compare</summary>
-#
-# $f = -12$, and the gradients are $-4$, $-4$ and $3$. Raise $x$ by one, from −2 to −1: the sum is 4
-# and $f$ is −16. It moved by −4.
-# </details>
-
-# %% [markdown] tags=["T18"]
-# And this is what you have computed, as a picture. Below each wire stands its gradient.
-
-# %%
-x, y, z = Value(-2, "x"), Value(5, "y"), Value(-4, "z")
-f = (x + y) * z
-f.backward()
-viz.show(viz.computational_graph(f), alt="Gradients: f 1, the sum −4, z 3, x −4 and y −4.")
-
-# %% [markdown] tags=["T18"]
-# ## Question 3: a value that goes two ways
+# ## Question 2: a value that goes two ways
 #
 # **10 points · 10 minutes · difficulty ●●○**
 #
@@ -270,22 +218,25 @@ check("a3.branches", branches)
 #
 # <details><summary>Hint 3: two ways into one</summary>
 #
+# In the example y gets 2 through the sum and 5 through the maximum, together 7.
+#
 # Begin with what `y` gets through the sum. What it gets through the maximum, if it wins, is added:
 # `+=`.
 # </details>
 
 # %% [markdown] tags=["T18"]
-# ## Question 4: a neuron
+# ## Question 3: a neuron
 #
 # **10 points · 15 minutes · difficulty ●●○**
 #
-# The lecture's second circuit is a neuron with two inputs: a weighted sum $s$, and a sigmoid.
+# A neuron with two inputs: a weighted sum $s$, and a sigmoid.
 #
 # $$\text{out} = \frac{1}{1 + e^{-s}} \qquad s = w_0 x_0 + w_1 x_1 + w_2$$
 #
-# The lecture's numbers are $w = (2, -3, -3)$ and $x = (-1, -2)$. What is $s$ then? There the
-# picture begins. Drawn with small gates, four lie between $s$ and the end; each hands back what
-# comes in from its right times a slope. **Predict:** what do $w_0$ and $x_0$ get, if $s$ gets 0.2?
+# With $w = (2, -3, -3)$ and $x = (-1, -2)$, $s$ is 1, and there the picture begins. Four gates lie
+# between $s$ and the end. Their slopes, from the right: 1/x has $-1/1.37^2 = -0.53$, +1 has 1, exp
+# has its own output, 0.37, and ×(−1) has −1. (The gradients of constants nobody needs.)
+# **Predict:** what do $w_0$ and $x_0$ get, if $s$ gets 0.197?
 
 # %%
 s = Value(1, "s")
@@ -294,12 +245,12 @@ out.backward()
 viz.show(viz.computational_graph(out), alt="s is 1; four gates make 0.73 of it; s gets 0.2.")
 
 # %% [markdown] tags=["T18"]
-# Four gates are many for one idea. On paper they shrink to one, with $e = e^{-s}$:
+# Four gates are many for one idea. On paper they shrink to one, with $u = e^{-s}$:
 #
-# $$\frac{\partial\,\text{out}}{\partial s} = \frac{e}{(1+e)^2}
-# = \frac{1}{1+e}\cdot\frac{e}{1+e} = \text{out}\cdot(1-\text{out})$$
+# $$\frac{\partial\,\text{out}}{\partial s} = \frac{u}{(1+u)^2}
+# = \frac{1}{1+u}\cdot\frac{u}{1+u} = \text{out}\cdot(1-\text{out})$$
 #
-# At $s = 1$ that is $0.73 \cdot 0.27 = 0.2$, as in the picture.
+# At $s = 1$ that is $0.731 \cdot 0.269 = 0.197$; the picture says 0.2. The way forward is given.
 #
 # | name | shape | what it is |
 # |---|---|---|
@@ -318,9 +269,9 @@ def neuron(w, x):
 
     Returns out, a number, and the gradients dw : (3,) and dx : (2,).
     """
-    # BEGIN SOLUTION
     s = w[0] * x[0] + w[1] * x[1] + w[2]
     out = 1 / (1 + np.exp(-s))
+    # BEGIN SOLUTION
     ds = out * (1 - out)
     return out, ds * np.array([x[0], x[1], 1.0]), ds * w[:2]
     # END SOLUTION
@@ -329,7 +280,7 @@ def neuron(w, x):
 # %%
 with when_written("neuron"):
     for result in neuron(np.array([2.0, -3.0, -3.0]), np.array([-1.0, -2.0])):
-        print(np.round(result, 2))
+        print(np.round(result, 3))
 
 # %% check="a3.neuron"
 from cnnlab.check import check
@@ -339,7 +290,7 @@ check("a3.neuron", neuron)
 # %% [markdown]
 # <details><summary>Hint 1: where to begin</summary>
 #
-# Forward: `s`, then `out` with `np.exp`. Back: the gradient `ds` of the sum comes from `out` alone.
+# The gradient `ds` of the sum comes from `out` alone.
 # </details>
 #
 # <details><summary>Hint 2: the weights</summary>
@@ -377,12 +328,12 @@ for h in (1 / 2, 1 / 4, 1 / 8, 1 / 16):
     print(f"{h:6} {one_side - 3:9.4f} {each_side - 3:10.4f}")
 
 # %% [markdown] tags=["T20"]
-# The first error falls to about a half, the second to a quarter. Multiply it out: for the cube at
-# 1, the errors are $3h + h^2$ and $h^2$. What is even in $h$ drops out of a difference that takes
-# the same step to both sides. Such a difference is called *central*.
+# The first error falls to about a half, the second to a quarter. Multiply it out:
+# $(1 \pm h)^3 = 1 \pm 3h + 3h^2 \pm h^3$. In the difference of the two, 1 and $3h^2$ cancel: the
+# error is $h^2$, and on one side $3h + h^2$. Such a difference is called *central*.
 #
-# So should $h$ be as small as possible? **Predict** how the picture goes on to the left, in float64
-# and in float32.
+# So should $h$ be as small as possible? The next picture has $h$ on its axis, small
+# to the left. **Predict:** are the errors smallest at the left end?
 
 # %% tags=["nbval-ignore-output"]
 steps = 10.0 ** np.arange(-14, 0.1, 0.25)
@@ -398,15 +349,16 @@ viz.show(axes, alt="Two V shapes: float64 is best near 1e-5, float32 near 1e-2 a
 # %% [markdown] tags=["T20"]
 # To the right the formula errs, as $h^2$. To the left it is rounding: the two values have most of
 # their digits in common, and what is left after subtracting them is divided by something tiny. In
-# float64 the best of both lies near $h = 10^{-5}$. The best that float32 reaches is far worse.
+# float64 the lowest point lies near $h = 10^{-5}$. The lowest of float32 is far higher.
 # **A gradient check wants float64.**
 #
-# ## Question 5: a gradient by differences
+# ## Question 4: a gradient by differences
 #
-# **15 points · 15 minutes · difficulty ●●○**
+# **15 points · 10 minutes · difficulty ●●○**
 #
-# Now for arrays. `f` takes an array and returns one number, such as a loss. Its gradient at `x` has
-# the shape of `x`: entry by entry, how `f` moves when *this* entry moves and all others stay.
+# Now for arrays. `f` takes an array and returns one number, for instance how wrong a network is:
+# its *loss*. Its gradient at `x` has the shape of `x`: entry by entry, how `f` moves when *this*
+# entry moves and all others stay.
 #
 # | name | what it is |
 # |---|---|
@@ -415,12 +367,13 @@ viz.show(axes, alt="Two V shapes: float64 is best near 1e-5, float32 near 1e-2 a
 # | `h` | the step |
 # | result | the gradient by central differences, in the shape of `x`, in float64 |
 #
-# `x` must be as it was when you return. And whatever `x` holds, take the steps in float64.
+# The copy in float64 and the loop are given: `index` is the place of one entry after the other.
+# What is left is one entry of the gradient.
 #
 # A small example: $f(x) = \sum x_i^2$ at $(1, -3)$. What is its gradient?
 
 
-# %% question="a3.numeric_gradient" points=15 minutes=15 difficulty=2
+# %% question="a3.numeric_gradient" points=15 minutes=10 difficulty=2
 def numeric_gradient(f, x, h=1e-5):
     """The gradient of a function, by a step up and a step down for every entry.
 
@@ -430,15 +383,15 @@ def numeric_gradient(f, x, h=1e-5):
 
     Returns an array of float64 in the shape of x.
     """
-    # BEGIN SOLUTION
     x = np.array(x, np.float64)
     gradient = np.zeros(x.shape)
     for index in np.ndindex(x.shape):
+        # BEGIN SOLUTION
         step = np.zeros(x.shape)
         step[index] = h
         gradient[index] = (f(x + step) - f(x - step)) / (2 * h)
+        # END SOLUTION
     return gradient
-    # END SOLUTION
 
 
 # %%
@@ -453,8 +406,7 @@ check("a3.numeric_gradient", numeric_gradient)
 # %% [markdown]
 # <details><summary>Hint 1: where to begin</summary>
 #
-# Make an array of zeros for the result, and a loop over all entries. `np.ndindex(x.shape)` gives
-# their indices, however many axes there are, and `gradient[index]` works with each of them.
+# `f` wants the whole array, with one entry moved up, and then down. `x[index]` is that entry.
 # </details>
 #
 # <details><summary>Hint 2: moving one entry</summary>
@@ -475,9 +427,9 @@ check("a3.numeric_gradient", numeric_gradient)
 # </details>
 
 # %% [markdown] tags=["T20"]
-# ## Question 6: how far two gradients are apart
+# ## Question 5: how far two gradients are apart
 #
-# **5 points · 10 minutes · difficulty ●○○**
+# **10 points · 10 minutes · difficulty ●○○**
 #
 # Two gradients never agree to the last digit. Is a difference of 0.001 much? Beside a gradient of
 # 1000 it is nothing, beside one of 0.001 it is everything. So divide by the larger of the two,
@@ -492,7 +444,7 @@ check("a3.numeric_gradient", numeric_gradient)
 # **Predict:** what does it say of 2 beside 1.5? Of 2 beside 0? Of 2 beside −2?
 
 
-# %% question="a3.relative_error" points=5 minutes=10 difficulty=1
+# %% question="a3.relative_error" points=10 minutes=10 difficulty=1
 def relative_error(a, b):
     """The largest relative difference of two arrays; 0 where both are zero.
 
@@ -544,7 +496,7 @@ check("a3.relative_error", relative_error)
 #
 # This is a good place for a break.
 #
-# ## Question 7: affine, forward
+# ## Question 6: affine, forward
 #
 # **5 points · 5 minutes · difficulty ●○○**
 #
@@ -560,7 +512,7 @@ check("a3.relative_error", relative_error)
 # | `b` | (M,) | a bias for each output |
 # | `out` | (N, M) | M outputs for each row |
 #
-# Return `out`, and a `cache` of your own; it is not checked. **Predict** `out` here:
+# Return `out`, and as `cache` `(x, w, b)`: the next question needs it. **Predict** `out` here:
 
 # %%
 small_x = np.array([[1.0, 2], [0, -1]])
@@ -613,9 +565,9 @@ check("a3.affine_forward", affine_forward)
 # </details>
 
 # %% [markdown] tags=["T19"]
-# ## Question 8: affine, backward
+# ## Question 7: affine, backward
 #
-# **15 points · 15 minutes · difficulty ●●○**
+# **15 points · 10 minutes · difficulty ●●○**
 #
 # Every product in that sum is a mul gate: $x[n, d]$ gets $w[d, m]$ times `dout[n, m]`, and the
 # other way around. Now follow the wires. One feature $x[n, d]$ goes into all M outputs of its row.
@@ -626,9 +578,9 @@ check("a3.affine_forward", affine_forward)
 # \text{dw}[d,m] = \sum_n x[n,d]\, \text{dout}[n,m] \qquad
 # \text{db}[m] = \sum_n \text{dout}[n,m]$$
 #
-# Three sums: two of them are products of matrices, once one of the two is transposed. Which one,
-# the shapes will tell. Sums, nowhere means: if the loss is a mean over the rows, that is in `dout`
-# already.
+# The first two are products of matrices, once one of the two is transposed. Which one, the shapes
+# will tell: for `dx` the M has to disappear, (N, M) @ (M, D). That line is given. Sums,
+# nowhere means: if the loss is a mean over the rows, that is in `dout` already.
 #
 # | name | shape | what it is |
 # |---|---|---|
@@ -647,7 +599,7 @@ viz.show(
 )
 
 
-# %% question="a3.affine_backward" points=15 minutes=15 difficulty=2
+# %% question="a3.affine_backward" points=15 minutes=10 difficulty=2
 def affine_backward(dout, cache):
     """Gradients of the affine layer.
 
@@ -656,9 +608,10 @@ def affine_backward(dout, cache):
 
     Returns dx : (N, D), dw : (D, M), and db : (M,).
     """
-    # BEGIN SOLUTION
     x, w, _ = cache
-    return dout @ w.T, x.T @ dout, dout.sum(axis=0)
+    dx = dout @ w.T
+    # BEGIN SOLUTION
+    return dx, x.T @ dout, dout.sum(axis=0)
     # END SOLUTION
 
 
@@ -677,18 +630,12 @@ from cnnlab.check import check
 check("a3.affine_backward", affine_backward)
 
 # %% [markdown]
-# <details><summary>Hint 1: say the shapes</summary>
-#
-# `dx` is (N, D), and it is made of `dout`, (N, M), and `w`, (D, M). The M has to disappear, so it
-# has to stand in the middle: (N, M) @ (M, D).
-# </details>
-#
-# <details><summary>Hint 2: dw</summary>
+# <details><summary>Hint 1: dw</summary>
 #
 # `dw` is (D, M), made of `x`, (N, D), and `dout`, (N, M). What disappears is N.
 # </details>
 #
-# <details><summary>Hint 3: db</summary>
+# <details><summary>Hint 2: db</summary>
 #
 # `sum` takes an `axis`: the one that disappears.
 # </details>
@@ -705,10 +652,10 @@ check("a3.affine_backward", affine_backward)
 # %% [markdown] tags=["T20"]
 # ### Your own tool
 #
-# With questions 5 and 6 you can find out for yourself. A layer has no loss, but a small trick makes
-# one: $L = \sum \text{dout} \cdot \text{out}$ has exactly the gradient `dout` that we please. Let
-# it be **random**, and let no two sizes be alike, so that nothing can be confused without being
-# seen.
+# With questions 4 and 5 you can find out for yourself. A layer has no loss, but a small trick makes
+# one: $L = \sum \text{dout} \cdot \text{out}$ has the derivative `dout[n, m]` by
+# `out[n, m]`, so we may choose it. Let it be **random**, and let no two sizes be alike, so that
+# nothing can be confused without being seen.
 
 # %%
 x, w, b = rng.normal(size=(5, 4)), rng.normal(size=(4, 3)), rng.normal(size=3)
@@ -724,9 +671,9 @@ with when_written("numeric_gradient", "relative_error", "affine_backward"):
         print(name, "agrees" if relative_error(analytic, numeric) < 1e-6 else "is wrong")
 
 # %% [markdown] tags=["T19"]
-# ## Question 9: ReLU, forward
+# ## Question 8: ReLU, forward
 #
-# **5 points · 5 minutes · difficulty ●○○**
+# **5 points · 3 minutes · difficulty ●○○**
 #
 # Between two affine layers there has to be something that is not affine, or the two could be
 # multiplied into one. The simplest such thing is a max gate with a 0 on its other wire, one for
@@ -736,7 +683,7 @@ with when_written("numeric_gradient", "relative_error", "affine_backward"):
 # for $-1$, $0$ and $2$.
 
 
-# %% question="a3.relu_forward" points=5 minutes=5 difficulty=1
+# %% question="a3.relu_forward" points=5 minutes=3 difficulty=1
 def relu_forward(x):
     """Keep what is positive, set the rest to zero.
 
@@ -776,13 +723,13 @@ check("a3.relu_forward", relu_forward)
 # </details>
 
 # %% [markdown] tags=["T19"]
-# ## Question 10: ReLU, backward
+# ## Question 9: ReLU, backward
 #
 # **5 points · 5 minutes · difficulty ●○○**
 #
 # A max gate routes: where `x` was positive, `dout` comes through as it is. Where `x` was negative
-# the 0 won, and nothing comes through. At exactly 0 there is no derivative; here, as in most
-# libraries, **nothing comes through** there either.
+# the 0 won, and nothing comes through. At exactly 0 question 1
+# agreed on x; here, as in most libraries, the 0 wins, and **nothing comes through** there either.
 #
 # | name | shape | what it is |
 # |---|---|---|
@@ -849,13 +796,13 @@ print(gradcheck.numeric_gradient(lambda x: ops.relu_forward(x)[0].sum(), np.arra
 # should keep away from kinks. Random numbers nearly always do.
 
 # %% [markdown] tags=["T19"]
-# ## Question 11: softmax loss and its gradient
+# ## Question 10: softmax loss and its gradient
 #
 # **15 points · 25 minutes · difficulty ●●●**
 #
 # At the end of the network stand C scores for each image, and one of the classes is right. The
-# softmax makes probabilities of a row of scores, and the loss is the mean surprise at what was
-# right:
+# softmax makes probabilities of a row of scores, and the loss (*cross-entropy*) is the mean of
+# −ln p of the right class, the *label*:
 #
 # $$p[n,c] = \frac{e^{s[n,c]}}{\sum_j e^{s[n,j]}} \qquad
 # \text{loss} = -\frac{1}{N}\sum_n \ln p\big[n, y[n]\big]$$
@@ -863,6 +810,13 @@ print(gradcheck.numeric_gradient(lambda x: ops.relu_forward(x)[0].sum(), np.arra
 # For one row the logarithm of the quotient is a difference: its loss is $\ln\sum_j e^{s_j} - s_y$.
 # **Predict** on paper: the derivative of that by $s_c$, for a class that is not $y$, and for $y$
 # itself. What is it for four scores of 0 with $y = 2$, and what is the loss?
+#
+# <details><summary>On paper: the derivative</summary>
+#
+# $\ln\sum_j e^{s_j}$ has the derivative $e^{s_c}/\sum_j e^{s_j} = p_c$ by $s_c$, and $-s_y$ adds
+# $-1$ at the label. So a row's gradient is $p$, less 1 at the label, and it adds up to 0. The mean
+# over the rows brings in 1/N.
+# </details>
 
 # %%
 loss, loss_cache = ops.softmax_loss_forward(np.zeros((1, 4)), np.array([2]))
@@ -895,8 +849,8 @@ def softmax_loss(scores, y):
 
     Returns loss, a number, and dscores : (N, C).
     """
+    rows = np.arange(len(y))  # a[rows, y] takes entry y[n] of row n
     # BEGIN SOLUTION
-    rows = np.arange(len(y))
     shifted = scores - scores.max(axis=1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     dscores = np.exp(log_p)
@@ -924,8 +878,8 @@ check("a3.softmax_loss", softmax_loss)
 #
 # <details><summary>Hint 2: all the ln p</summary>
 #
-# With the shifted scores $t$, all of $\ln p[n, c]$ is $t[n, c]$ less the logarithm of the row's sum
-# of $e^{t}$. `np.exp` of that is $p$.
+# With the shifted scores $t$, all of $\ln p[n, c]$ is $t[n, c]$ minus the logarithm of the row's
+# sum of $e^{t}$. `np.exp` of that is $p$.
 # </details>
 #
 # <details><summary>Hint 3: one entry of each row</summary>
@@ -933,16 +887,9 @@ check("a3.softmax_loss", softmax_loss)
 # `a[np.arange(N), y]` takes entry `y[n]` of row n. `a[:, y]` would take whole columns.
 # </details>
 #
-# <details><summary>Hint 4: the derivative, on paper</summary>
-#
-# $\ln\sum_j e^{s_j}$ has the derivative $e^{s_c}/\sum_j e^{s_j} = p_c$ by $s_c$, and $-s_y$ adds
-# $-1$ at the label. So a row's gradient is $p$, less 1 at the label, and it adds up to 0. The mean
-# over the rows brings in 1/N.
-# </details>
-#
 # <details><summary>Help, I get nan</summary>
 #
-# Print the largest `shifted` of each row: it has to be 0 in *every* row.
+# Print the largest $t$ of each row: it has to be 0 in *every* row.
 # </details>
 
 # %% [markdown] tags=["T19", "T20"]
@@ -965,7 +912,7 @@ def network(w1):
     return hidden, bent, *softmax_loss(scores, y)
 
 
-with when_written("the functions of questions 5 to 11"):
+with when_written("the functions of questions 4 to 10"):
     hidden, bent, loss, dscores = network(w1)
     dbent, dw2, db2 = affine_backward(dscores, (bent, w2, b2))
     dhidden = relu_backward(dbent, hidden)
@@ -984,7 +931,7 @@ with when_written("the functions of questions 5 to 11"):
 #
 # $$\sum_i \text{analytic}_i\, v_i \;\approx\; \frac{f(x + hv) - f(x - hv)}{2h}$$
 #
-# Return the relative error of the two sides, as in question 6: their difference over the larger of
+# Return the relative error of the two sides, as in question 5: their difference over the larger of
 # the two in size, and 0 where both are zero. `f` may be called **twice**, no more. (With a random
 # `v`, a wrong entry can hide only by an unlikely accident.)
 

@@ -8,21 +8,27 @@
 #
 # | | question | points | minutes | difficulty |
 # |---|---|---|---|---|
-# | 1 | preprocessing | 15 | 12 | ●○○ |
+# | 1 | preprocessing | 15 | 15 | ●○○ |
 # | 2 | augmentation: crop and flip | 10 | 12 | ●○○ |
-# | 3 | dropout, forward | 20 | 20 | ●●○ |
-# | 4 | dropout, backward | 5 | 8 | ●○○ |
-# | 5 | local response normalization | 20 | 20 | ●●○ |
+# | 3 | dropout, forward | 15 | 15 | ●●○ |
+# | 4 | dropout, backward | 5 | 5 | ●○○ |
+# | 5 | local response normalization | 20 | 30 | ●●○ |
 # | 6 | the L2 penalty | 10 | 12 | ●○○ |
-# | 7 | a step with momentum | 10 | 12 | ●●○ |
-# | 8 | the learning rate, until a plateau | 10 | 15 | ●●○ |
-# | + | back through response normalization, if you like | | 30 | ●●● |
+# | 7 | a step with momentum | 10 | 15 | ●●○ |
+# | 8 | the learning rate, until a plateau | 15 | 20 | ●●○ |
+# | + | back through response normalization, if you like | | 45 | ●●● |
+#
+# With the reading, and training at the end, that is about two hours and a quarter.
 #
 # **You need** page [02 Convolution](../notebooks/02_convolution.ipynb) for the shapes, and for
-# question 4 and the one without points the chain rule.
+# question 4 and the one without points the chain rule, as in
+# [assignment 3](a3_backpropagation.ipynb). You have trained a network once, and know what loss,
+# epoch and batch are.
 #
 # **How it works.** Write your code where it says `NotImplementedError`, run the cell, then the
-# check below it. Imports and helpers that an answer needs have to stand *inside* its answer cell.
+# check below it. Some cells between the two show what your function does; as long as it is not
+# right yet they may stop with an error, and the check says why. Imports and helpers that an answer
+# needs have to stand *inside* its answer cell.
 # Every answer stands alone, and so do its points; take them in any order. Hints unfold one by one
 # below each check. Our answers are in [solutions/](../solutions/a6_training.ipynb), for afterwards.
 
@@ -38,18 +44,18 @@ rng = np.random.default_rng(0)
 # %% [markdown] tags=["T25"]
 # ## Question 1: preprocessing
 #
-# **15 points · 12 minutes · difficulty ●○○**
+# **15 points · 15 minutes · difficulty ●○○**
 #
-# Pixels run from 0 to 255: all positive, and large. A network learns faster from numbers around 0
-# that are about 1 in size. So from each pixel the *mean* of its channel is subtracted, and what is
-# left is divided by the channel's *standard deviation*:
+# Pixels run from 0 to 255: none negative, and most large. A network learns faster from numbers
+# around 0 that are about 1 in size. So there are two numbers **for each channel**: its *mean* is
+# subtracted from every pixel, and what is left is divided by its *standard deviation*:
 #
 # $$x' = \frac{x - \text{mean}_c}{\text{std}_c} \qquad
 # \text{std}_c = \sqrt{\text{mean of } (x - \text{mean}_c)^2}$$
 #
-# Where do the two numbers come from? From the **training images, and only those**. Test images
+# Where do these numbers come from? From the **training images, and only those**. Test images
 # stand for what comes later, which nobody can measure beforehand. They go through the same formula,
-# with the same two numbers.
+# with the same numbers.
 #
 # A channel of four training pixels and of two test pixels. **Predict** on paper: the mean, the
 # standard deviation, and all six results.
@@ -73,7 +79,7 @@ print("mean", pixels_train.mean(), " standard deviation", pixels_train.std())
 # | results | the same two shapes, floats | the same images, standardized |
 
 
-# %% question="a6.standardize" points=15 minutes=12 difficulty=1
+# %% question="a6.standardize" points=15 minutes=15 difficulty=1
 def standardize(train, test):
     """Give each channel of the training images mean 0 and standard deviation 1.
 
@@ -128,6 +134,8 @@ check("a6.standardize", standardize)
 # 256×256, somewhere, half of them mirrored left to right: by the count of the paper, 2048 times as
 # many images as there were. Chance says where, and which. Here it has spoken: the offsets and truth
 # values are given, and your function only cuts and flips.
+#
+# **Predict:** mirrored first and cut then, with the same offsets: is that the same picture?
 
 
 # %%
@@ -137,28 +145,24 @@ viz.show(
         {
             "image, 96×80": photo,
             "rows 10 to 82, columns 16 to 76": photo[10:82, 16:76],
-            "the same, mirrored": photo[10:82, 16:76][:, ::-1],
+            "cut, then mirrored": photo[10:82, 16:76][:, ::-1],
+            "mirrored, then cut": photo[:, ::-1][10:82, 16:76],
         }
     ),
-    alt="A portrait, a window cut out of it, and the mirror image of that window.",
+    alt="A portrait, a window cut out of it, its mirror image, and a window of the mirror image.",
 )
 
 # %% [markdown] tags=["T31"]
-# **Predict:** mirrored first and cut then, with the same offsets: is that the same picture?
-#
-# <details><summary>Is it?</summary>
-#
-# Only where the window stands in the middle. Else the mirror image has something else at this
+# Only a window in the middle gives the same: elsewhere the mirror image has something else at this
 # offset. Here: cut first, then mirror the crop.
-# </details>
 #
 # | name | shape | what it is |
 # |---|---|---|
-# | `images` | (N, H, W, C) | a batch |
+# | `images` | (N, H, W, C) floats | a batch |
 # | `tops`, `lefts` | (N,) whole numbers | row and column where the window of each image starts |
 # | `mirrored` | (N,) truth values | whether the crop of each image is mirrored |
 # | `size` | (height, width) | of the window, the same for all |
-# | result | (N, height, width, C) | the crops |
+# | result | (N, height, width, C) floats | the crops |
 
 
 # %% question="a6.crop_and_flip" points=10 minutes=12 difficulty=1
@@ -215,24 +219,24 @@ check("a6.crop_and_flip", crop_and_flip)
 # %% [markdown] tags=["T30"]
 # ## Question 3: dropout, forward
 #
-# **20 points · 20 minutes · difficulty ●●○**
+# **15 points · 15 minutes · difficulty ●●○**
 #
 # During training, each number that comes out of a layer is set to zero with probability `rate`: the
-# units behind it cannot rely on any single one. At test time all of them are there.
+# next layer cannot rely on any single number. At test time all of them are there.
 #
 # Suppose the rate is 3/4 and all numbers are 1. **Predict:** what is their mean after three of
 # four have been dropped? And by which factor must those that are left grow, for the mean to be 1
-# again?
+# again? (Here every fourth is kept, without chance, to see the mean.)
 
 # %%
 ones = np.ones(10_000)
-kept = rng.random(ones.shape) >= 0.75
+kept = np.tile([False, False, False, True], 2_500)
 print(f"kept {kept.mean():.2f}, mean {(ones * kept).mean():.2f}")
 
 # %% [markdown] tags=["T30"]
-# Only a share of $1 - \text{rate}$ is kept, so what is kept is divided by it, here by 1/4. That
-# happens **in training**, so that at test time there is nothing to do: out is x. (The older way
-# leaves training alone and makes everything smaller at test time.)
+# Only a share of $1 - \text{rate}$ is kept, so what is kept is divided by it: here by 1/4, so
+# multiplied by 4. That happens **in training**, so that at test time there is nothing to do: out is
+# x. (The older way leaves training alone and makes everything smaller at test time.)
 #
 # $$\text{out} = \frac{m \cdot x}{1 - \text{rate}} \qquad
 # m = 0 \text{ with probability rate, else } 1$$
@@ -241,7 +245,7 @@ print(f"kept {kept.mean():.2f}, mean {(ones * kept).mean():.2f}")
 # |---|---|---|
 # | `x` | any | what comes in |
 # | `rate` | a number, 0 or more and less than 1 | the probability of being set to zero |
-# | `rng` | a generator | all chance comes from it: `rng.random(shape)` is one way of several |
+# | `rng` | as `np.random.default_rng(0)` | NumPy's source of chance: draw from this one alone |
 # | `training` | True or False | whether to drop anything |
 # | result `out` | as `x` | with zeros in it, in training |
 # | result `mask` | as `x` | True where a number was kept |
@@ -251,7 +255,7 @@ print(f"kept {kept.mean():.2f}, mean {(ones * kept).mean():.2f}")
 # of zeros, the factor, and whether anything was decided in common.
 
 
-# %% question="a6.dropout_forward" points=20 minutes=20 difficulty=2
+# %% question="a6.dropout_forward" points=15 minutes=15 difficulty=2
 def dropout_forward(x, *, rate, rng, training):
     """In training, drop each number with probability rate, and enlarge the others.
 
@@ -288,8 +292,8 @@ check("a6.dropout_forward", dropout_forward)
 #
 # <details><summary>Hint 2: chance with a given probability</summary>
 #
-# `rng.random(x.shape)` gives numbers between 0 and 1, all equally likely. A share of `rate`
-# of them lies below `rate`. Are those the ones to keep?
+# `rng.random(x.shape)` gives numbers between 0 and 1, all equally likely. Which share of them
+# lies below `rate`? And are those the ones to keep?
 # </details>
 #
 # <details><summary>Hint 3: making use of the mask</summary>
@@ -306,13 +310,18 @@ check("a6.dropout_forward", dropout_forward)
 # %% [markdown] tags=["T30"]
 # ## Question 4: dropout, backward
 #
-# **5 points · 8 minutes · difficulty ●○○**
+# **5 points · 5 minutes · difficulty ●○○**
 #
 # On the way back, `dout` says how the loss changes with each number that came out. You answer how
 # it changes with each number that went in. Forward, everything was multiplied: by 0, or by
 # $1/(1-\text{rate})$.
 #
 # **Predict:** at rate 3/4, the mask is True, False, True, and `dout` is 1, 2, 3. What is `dx`?
+#
+# <details><summary>On paper</summary>
+#
+# Kept numbers were multiplied by 4, the dropped one by 0. So are their gradients: 4, 0, 12.
+# </details>
 #
 # | name | shape | what it is |
 # |---|---|---|
@@ -321,7 +330,7 @@ check("a6.dropout_forward", dropout_forward)
 # | result `dx` | as `x` | one gradient for each input |
 
 
-# %% question="a6.dropout_backward" points=5 minutes=8 difficulty=1
+# %% question="a6.dropout_backward" points=5 minutes=5 difficulty=1
 def dropout_backward(dout, cache):
     """Gradient of dropout in training.
 
@@ -366,7 +375,7 @@ check("a6.dropout_backward", dropout_backward)
 # %% [markdown] tags=["T29"]
 # ## Question 5: local response normalization
 #
-# **20 points · 20 minutes · difficulty ●●○**
+# **20 points · 30 minutes · difficulty ●●○**
 #
 # In AlexNet channels compete: where the neighbors of a channel shout, it is turned down. Neighbors
 # are **channels at the same place of the same image**, $n$ in all: the channel itself and $n//2$ on
@@ -375,9 +384,8 @@ check("a6.dropout_backward", dropout_backward)
 # $$\text{out}_i = \frac{x_i}{s_i^{\,\beta}} \qquad
 # s_i = k + \alpha \sum_{j = i - n//2}^{i + n//2} x_j^2$$
 #
-# The paper has $n = 5$, $k = 2$, $\alpha = 10^{-4}$, $\beta = 0.75$. (Such layers are rare today,
-# but batch normalization is a relative.) An example with $n = 3$, $k = 1$, $\alpha = 1$,
-# $\beta = 1$ and three channels: 1, 2, 3. **Predict** the three sums $s$.
+# The paper has $n = 5$, $k = 2$, $\alpha = 10^{-4}$, $\beta = 0.75$. An example with $n = 3$,
+# $k = 1$, $\alpha = 1$, $\beta = 1$ and three channels: 1, 2, 3. **Predict** the three sums $s$.
 
 # %%
 three = np.array([1.0, 2, 3])
@@ -387,13 +395,13 @@ print(sums, (three / sums).round(3))
 # %% [markdown] tags=["T29"]
 # | name | shape | what it is |
 # |---|---|---|
-# | `x` | (N, H, W, C) | activations |
+# | `x` | (N, H, W, C) | what comes out of a layer |
 # | `n` | an odd number | channels that a sum runs over, if they exist |
 # | `k`, `alpha`, `beta` | numbers | of the formula |
 # | result | as `x` | |
 
 
-# %% question="a6.lrn_forward" points=20 minutes=20 difficulty=2
+# %% question="a6.lrn_forward" points=20 minutes=30 difficulty=2
 def lrn_forward(x, *, n, k, alpha, beta):
     """Divide every number by a power of what its neighbors among the channels amount to.
 
@@ -416,7 +424,7 @@ def lrn_forward(x, *, n, k, alpha, beta):
 
 # %%
 with when_written("lrn_forward"):
-    print(lrn_forward(three.reshape(1, 1, 1, 3), n=3, k=1.0, alpha=1.0, beta=1.0).round(3))
+    print(lrn_forward(three.reshape(1, 1, 1, 3), n=3, k=1.0, alpha=1.0, beta=1.0))
 
 # %% check="a6.lrn_forward"
 from cnnlab.check import check
@@ -457,7 +465,7 @@ check("a6.lrn_forward", lrn_forward)
 # **10 points · 12 minutes · difficulty ●○○**
 #
 # Large weights make a function that jumps, and one that fits every training image by heart. So
-# they are made to cost something: a penalty is added to the loss.
+# they are made to cost something: a penalty is added to the loss. This is *weight decay*.
 #
 # $$\text{penalty} = \frac{\lambda}{2} \sum w^2 \qquad
 # \frac{\partial\, \text{penalty}}{\partial w} = \lambda w$$
@@ -527,19 +535,20 @@ check("a6.l2_penalty", l2_penalty)
 #
 # <details><summary>Hint 2: weights only</summary>
 #
-# `name.endswith("w")` says which are weights. All names go into the new dict, the biases with the
-# gradient that they had.
+# `name.endswith("w")` says which are weights; a `w` may stand elsewhere too, as in `"window.b"`.
+# All names go into the new dict, the biases with the gradient that they had.
 # </details>
 #
 # <details><summary>Hint 3: adding without changing</summary>
 #
-# `g += …` changes the array that came in. `g + …` makes a new one.
+# `g += …` changes the array that came in, and so does `new[name] += …` after `new = grads.copy()`:
+# the dict is new, its arrays are the old ones. `g + …` makes a new array.
 # </details>
 
 # %% [markdown] tags=["T32"]
 # ## Question 7: a step with momentum
 #
-# **10 points · 12 minutes · difficulty ●●○**
+# **10 points · 15 minutes · difficulty ●●○**
 #
 # A plain step is $w \leftarrow w - \eta g$. In a long valley with steep walls it goes to and fro
 # between the walls and hardly along. A heavy ball does better: it has a velocity $v$, of
@@ -548,7 +557,7 @@ check("a6.l2_penalty", l2_penalty)
 # $$v \leftarrow \mu v - \eta\,(g + \lambda w) \qquad\text{then}\qquad w \leftarrow w + v$$
 #
 # There are other ways to write it, with the signs or $\eta$ elsewhere. In this one $v$ **is the
-# step that is taken**. $\lambda w$ is weight decay, the gradient of the penalty above.
+# step that is taken**. $\lambda w$ is weight decay, the gradient of an L2 penalty.
 #
 # **Predict** two steps from $w = 1$, $v = 0$, with $\mu = 1/2$, $\eta = 1/4$, $\lambda = 0$ and
 # $g = 2$ both times.
@@ -565,7 +574,7 @@ check("a6.l2_penalty", l2_penalty)
 # | results `w`, `v` | the same | the new weights and the new velocity, **new arrays** |
 
 
-# %% question="a6.momentum_step" points=10 minutes=12 difficulty=2
+# %% question="a6.momentum_step" points=10 minutes=15 difficulty=2
 def momentum_step(w, g, v, *, learning_rate, momentum, weight_decay):
     """One step of gradient descent with momentum and weight decay.
 
@@ -609,7 +618,7 @@ check("a6.momentum_step", momentum_step)
 # <details><summary>Hint 3: one line each</summary>
 #
 # The two formulas above, read from left to right, are the two lines. `v = …` gives a new array its
-# name; `v *= …` would change the one that came in.
+# name; `v *= …` and `w += v` would change those that came in.
 # </details>
 
 # %% [markdown] tags=["T32"]
@@ -617,8 +626,8 @@ check("a6.momentum_step", momentum_step)
 #
 # Along this valley the slope is gentle, across it fifty times as steep:
 # $L = \frac12 (w_0^2 + 50\, w_1^2)$, and the gradient is $(w_0, 50\, w_1)$. Across, a learning rate
-# above $2/50 = 0.04$ would jump out of it, so 0.03 is about all that one can do. **Predict:** how
-# far from the bottom, at (0, 0), are 100 steps with momentum 0 and with 0.9?
+# above $2/50 = 0.04$ would jump out of it, so 0.03 is about all that one can do. **Predict:**
+# after 100 steps, which is closer to the bottom at (0, 0), momentum 0 or 0.9? How many times?
 
 # %%
 with when_written("momentum_step"):
@@ -638,14 +647,14 @@ with when_written("momentum_step"):
 # %% [markdown] tags=["T32"]
 # ## Question 8: the learning rate, until a plateau
 #
-# **10 points · 15 minutes · difficulty ●●○**
+# **15 points · 20 minutes · difficulty ●●○**
 #
-# Large steps get ahead at first, and later they jump about the bottom of the valley. In the lecture
-# the learning rate is "divided by 10 when validation accuracy plateaus", by hand, by somebody who
-# watches. Your function is that somebody. The rules:
+# Large steps get ahead at first, and later they jump about the bottom of the valley. So AlexNet's
+# learning rate was divided by 10, by hand, whenever the accuracy on *validation* images, which are
+# held back from training, stopped rising. Your function is that hand. The rules:
 #
-# - An epoch is an improvement if its accuracy is **above the best** so far. As good is not better.
-#   The first epoch always is one.
+# - An epoch is an improvement if its accuracy is **above the best** so far, however little. As good
+#   is not better. The first epoch always is one, even with an accuracy of 0.
 # - After `patience` epochs **in a row** without improvement the rate is divided by 10, and the
 #   counting starts anew. The best accuracy stays what it was.
 #
@@ -660,13 +669,13 @@ with when_written("momentum_step"):
 #
 # | name | what it is |
 # |---|---|
-# | `accuracies` | a list of numbers, one for each epoch so far |
+# | `accuracies` | a list of numbers, one for each epoch so far; at first it **is empty** |
 # | `learning_rate` | the rate at the start |
 # | `patience` | how many epochs in a row, at least 1 |
 # | result | the rate for the next epoch, one number |
 
 
-# %% question="a6.plateau" points=10 minutes=15 difficulty=2
+# %% question="a6.plateau" points=15 minutes=20 difficulty=2
 def plateau(accuracies, *, learning_rate, patience):
     """The learning rate after these epochs: divided by 10 for each plateau.
 
@@ -715,7 +724,8 @@ check("a6.plateau", plateau)
 #
 # <details><summary>Hint 3: the first epoch</summary>
 #
-# It has to be an improvement: start with a best that any accuracy is above.
+# It has to be an improvement: start with a best that any accuracy is above, 0 too. And there may be
+# no first epoch yet.
 # </details>
 #
 # <details><summary>Help, it is right up to the first division only</summary>
@@ -724,12 +734,12 @@ check("a6.plateau", plateau)
 # </details>
 
 # %% [markdown] tags=["T25", "T30", "T32"]
-# ## All of it at once
+# ## Five of your pieces at once
 #
-# Your pieces, and the smallest network there is: one layer, ten scores for the ten classes of
+# And the smallest network there is: one layer, ten scores for the ten classes of
 # Fashion-MNIST, and the softmax loss. Dropout sits on the pixels, a batch has 128 images, momentum
-# is 0.9 and λ is 5e-4, as in AlexNet. The accuracies that decide on the rate are those of a
-# *validation* split, held back from training; the test images stay untouched until the end.
+# is 0.9 and λ is 5e-4, as in AlexNet. The accuracies that decide on the rate are those of the
+# validation images; the test images stay untouched until the end.
 #
 # **Predict:** guessing gets one in ten right. What will a single layer get? And will its accuracy
 # on the validation images tell what it is on the test images?
@@ -785,7 +795,7 @@ with when_written(*needed):
 # %% [markdown] tags=["T29"]
 # ## If you like: back through response normalization
 #
-# **no points · 30 minutes · difficulty ●●●**
+# **no points · 45 minutes · difficulty ●●●**
 #
 # $x_i$ stands in the formula of question 5 in two places: above the line of its own $\text{out}_i$,
 # and in the sums $s_j$ of all its neighbors, its own among them. So its gradient has two terms.
@@ -799,7 +809,7 @@ with when_written(*needed):
 # neighbors: a little function inside yours saves you from writing that twice.
 
 
-# %% question="a6.lrn_backward" points=0 minutes=30 difficulty=3
+# %% question="a6.lrn_backward" points=0 minutes=45 difficulty=3
 def lrn_backward(dout, cache):
     """Gradient of local response normalization.
 
@@ -837,7 +847,7 @@ check("a6.lrn_backward", lrn_backward)
 #
 # <details><summary>Hint 2: the second term</summary>
 #
-# Everything with index j goes into the function, everything with index i stays outside.
+# Look at each letter below the sum sign: is its index i or j? What may stand outside of the sum?
 # </details>
 #
 # <details><summary>Hint 3: the powers</summary>

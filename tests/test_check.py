@@ -10,7 +10,7 @@ from answers import RIGHT_ANSWERS
 from answers.a1_convolution import conv_loops, size_by_divmod
 from answers.a4_conv_backward import all_in_four_loops
 from asking import answer_with, verdict_on
-from cnnlab import ops
+from cnnlab import ops, shapes
 from cnnlab.check import check, when_written
 from cnnlab.check.mistakes import MISTAKES, Mistake
 from cnnlab.check.questions import QUESTIONS, Question, find
@@ -234,7 +234,8 @@ WORDS = [
         r"should raise ValueError here, and returned a value",
     ),
     ("a1.output_size", lambda *_, **__: 5.0, r"returned a float, expected a whole number"),
-    ("a1.conv_forward", lambda x, w, b, **_: (x, w, b), r"out and cache; this returned 3"),
+    ("a1.conv_forward", lambda x, w, b, **_: (x, w, b), r"out and cache; this returned 3 things"),
+    ("a1.conv_forward", lambda x, w, b, **_: ((w, b), x), r"returned them in the other order"),
     (
         "a1.output_size",
         lambda s, w, *, stride=1, pad=0: (
@@ -245,6 +246,9 @@ WORDS = [
         r"an error is raised, not returned",
     ),
     ("a1.output_size", lambda *_, **__: np.ones(2), r"expected one number, got an array of shape"),
+    ("a2.parameter_counts", lambda *_: print(1), r"it printed something and returned None\."),
+    ("a1.output_size", lambda *_, **__: 24092320, r"\nExpected 5, got 24,092,320\."),
+    ("a1.conv_loops", lambda *_, **__: shapes.output_size(2, 3), r"that fits is 3\.$"),
     ("s0.patch_response", lambda p, k: np.nan, r"the number is not the expected one"),
     ("s0.patch_response", lambda p, k: np.inf, r"the number is not the expected one"),
 ]
@@ -254,7 +258,15 @@ WORDS = [
 def test_the_verdict_says_what_was_expected_and_what_came(question_id, answer, words):
     verdict = verdict_on(question_id, answer)
     assert verdict.status == WRONG
-    assert re.search(words, verdict.text)
+    assert re.search(words, str(verdict))
+
+
+def _ends_with_a_full_stop(*_, **__):
+    raise TypeError("no.")
+
+
+def test_a_sentence_ends_with_one_full_stop():
+    assert verdict_on("a1.conv_loops", _ends_with_a_full_stop).text.endswith("TypeError: no.")
 
 
 MALFORMED = [
@@ -429,7 +441,15 @@ def test_what_explains_all_comes_before_what_explains_a_part_and_then_the_first(
 
 
 @pytest.mark.parametrize(
-    ("returned", "what"), [((1, 2), "2"), (None, "None"), (np.zeros(3), "ndarray"), ((), "0")]
+    ("returned", "what"),
+    [
+        ((1, 2), "2 things"),
+        (None, "None"),
+        (np.zeros((3, 2)), "one array"),
+        (np.zeros(2), "2 things"),
+        ((), "0 things"),
+        ((1,), "1 thing"),
+    ],
 )
 def test_another_number_of_things_is_said_plainly(returned, what):
     verdict = verdict_on(TRIPLE, lambda x, scale: returned)
@@ -538,6 +558,22 @@ def test_dicts_and_lists_are_compared_part_by_part(answer, words):
     verdict = verdict_on(TABLE, answer)
     assert verdict.status == WRONG
     assert words in verdict.text
+
+
+PAIR = Question(
+    "test.pair",
+    lambda n: (1.0 * n, 2.0 * n),
+    lambda rng: [Case("it", (3.0,))],
+    "pair",
+    returns=("one", "two"),
+)
+
+
+def test_numbers_may_come_in_an_array_and_whole(monkeypatch):
+    known = {"pair": [Mistake("Left out", "Look.", lambda n: (1.0, 2.0))]}
+    monkeypatch.setattr("cnnlab.check.questions.base.MISTAKES", known)
+    assert verdict_on(PAIR, lambda n: n * np.array([1, 2])).status == RIGHT
+    assert verdict_on(PAIR, lambda n: (1, 2)).mistake == "Left out"
 
 
 def test_an_unknown_question_lists_the_known_ones():

@@ -54,8 +54,8 @@ def _somewhat_more(x, *, rate, rng, training):
 
 
 UNKNOWN = [
-    (_in_order, "rows, columns or images with the same zeros"),
-    (_uneven, "others that are multiplied by something else"),
+    (_in_order, "how many rows, columns or images share their zeros"),
+    (_uneven, "how many have another factor"),
     (_somewhat_more, "the share of zeros"),
     (lambda x, **options: (x[:1], x == x), "out has to be an array in the shape of x, (40, 50)"),
     (lambda x, **options: (x, None), "mask has to be an array in the shape of x, (40, 50)"),
@@ -68,6 +68,19 @@ def test_what_is_not_right_is_said_in_words(answer, words):
     verdict = verdict_on("a6.dropout_forward", answer)
     assert (verdict.status, verdict.mistake) == (WRONG, "")
     assert words in verdict.text
+
+
+def test_brackets_are_named_however_numbers_are_drawn():
+    def answer(x, *, rate, rng, training):
+        keep = rng.choice([False, True], x.shape, p=[rate, 1 - rate])
+        return (x * keep / 1 - rate, keep) if training else (x, None)
+
+    assert verdict_on("a6.dropout_forward", answer).mistake == "The rate is subtracted"
+
+
+@pytest.mark.parametrize("answer", [_in_order, _somewhat_more])
+def test_a_mask_that_fits_an_out_that_is_wrong_is_not_called_right(answer):
+    assert "mask is right" not in verdict_on("a6.dropout_forward", answer).text
 
 
 def test_a_right_answer_passes_whatever_is_drawn():

@@ -486,6 +486,19 @@ def test_what_was_overwritten_is_said_by_name(change, words):
     verdict = verdict_on(KEEPING, answer)
     assert verdict.mistake == "The input is overwritten"
     assert f"After the call (it) {words}. Work on a copy" in verdict.text
+    inside = "thing in" in words or " in table" in words
+    assert ("A copied dict or list still holds the same arrays" in verdict.text) == inside
+
+
+def test_nothing_is_said_of_other_parts_where_the_call_stopped():
+    def answer(w, g, v, *, learning_rate, momentum, weight_decay):
+        if w.ndim == 1:
+            raise ValueError("no")
+        return w, v
+
+    text = verdict_on("a6.momentum_step", answer).text
+    assert "it stopped with ValueError" in text
+    assert "not right either" not in text
 
 
 @pytest.mark.parametrize(
@@ -616,3 +629,26 @@ def test_where_chance_has_a_say_what_is_measured_counts():
 
 def test_a_result_that_cannot_be_measured_is_wrong():
     assert verdict_on(MEASURED, lambda x, *, rng: None).status == WRONG
+
+
+def _several_in_one_place(x, w, b, **_):
+    out = np.zeros(3)
+    out[0] = np.ones(2)
+    return out
+
+
+def _adds_fractions_to_ints(x, w, b, **_):
+    out = np.zeros(3, int)
+    out += 0.5
+    return out
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        (_several_in_one_place, "Several numbers are put into one place"),
+        (_adds_fractions_to_ints, "An array of whole numbers is to take fractions"),
+    ],
+)
+def test_an_error_of_numpy_is_said_in_plain_words(answer, name):
+    assert verdict_on("a1.conv_loops", answer).mistake == name

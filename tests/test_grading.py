@@ -127,6 +127,8 @@ def test_a_blank_gets_nothing_and_is_called_not_attempted(course, tmp_path):
     report = grade(tmp_path / "mine.ipynb", root=course)
     assert outcome(report) == dict.fromkeys((PATCH, SIZE, LOOPS), ("not attempted", 0))
     assert (report.status, report.score) == ("graded", 0)
+    assert "has the notebook been saved?" in report.message
+    assert str(tmp_path / "mine.ipynb") in report.message
 
 
 def test_only_the_answer_cells_count(hand_in):

@@ -33,7 +33,7 @@ def check(question_id: str, answer) -> None:
     --------
     >>> check("a1.output_size", lambda size, kernel_size, *, stride=1, pad=0: 3)
     Not right yet.
-    First seen in case 1 of 11 (7, window 3): the number is not the expected one. 2 of 11 cases
+    First seen in case 1 of 14 (7, window 3): the number is not the expected one. 2 of 14 cases
     are right.
     Expected 5, got 3.
     """

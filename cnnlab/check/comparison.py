@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnlab.check.findings import Finding, find_any
-from cnnlab.check.mistakes import Mistake, Undecided, WrongNumbers
+from cnnlab.check.mistakes import Mistake, SizesClash, Undecided, WrongNumbers
 from cnnlab.check.picture import Sight, sight
 from cnnlab.check.questions import Question
 from cnnlab.check.record import (
@@ -66,7 +66,7 @@ class Comparison:
         first, difference = self.first(part)
         text = difference.text if self.whole[first] or not part else f"{part}: {difference.text}"
         count, name = len(self.cases), self.cases[first].name
-        where = f"First seen in case {first + 1} of {count} ({name}): {text}."
+        where = f"First seen in case {first + 1} of {count} ({name}): {text.rstrip('.')}."
         if passed := sum(found[part] is None for found in self.differences):
             where += f" {passed} of {count} cases {'is' if passed == 1 else 'are'} right."
         return where
@@ -108,7 +108,7 @@ class Comparison:
             named = explained & set(self.wrong)
             if len(explained) == len(parts):
                 return dict.fromkeys(named, wrong)
-            for part in named:
+            for part in set() if wrong.together else named:
                 known.setdefault(part, wrong)
         return known
 
@@ -119,6 +119,8 @@ class Comparison:
         differs = self.differences[number][part] is not None
         if is_error(wrong, WrongNumbers) and not is_error(mine, WrongNumbers):
             return differs and mine.get("kind") != "error"
+        if is_error(wrong, SizesClash):
+            return differs and any(is_error(mine, kind) for kind in (ValueError, IndexError))
         if is_error(wrong, Undecided):
             return differs
         if compare(wrong, right, case, **tolerances) is None:
@@ -151,6 +153,8 @@ class Comparison:
 
     def finding(self, part: str) -> Finding | None:
         """What is wrong with a part that could be wrong with any."""
+        if self.question.least:  # classes, of which one may well be 0 throughout
+            return None
         outcomes, rights = ([one[part] for one in some] for some in (self.outcomes, self.rights))
         return find_any(part, self.cases, outcomes, rights, self.question.tolerances)
 

@@ -14,6 +14,21 @@ class Finding(NamedTuple):
     look: str
 
 
+# What NumPy says in words of its own, in words of the course.
+ERRORS = {
+    "setting an array element with a sequence": Finding(
+        "Several numbers are put into one place",
+        "One place of an array takes one number, and the right side has several. Is an index or a "
+        "sum missing?",
+    ),
+    "Cannot cast ufunc": Finding(
+        "An array of whole numbers is to take fractions",
+        "What is changed in place keeps its type: an array that begins with whole numbers holds "
+        "nothing else. Let it begin with floats.",
+    ),
+}
+
+
 def find_any(part: str, cases, outcomes, rights, tolerances) -> Finding | None:
     """What explains the outcomes of one part in all cases, or None.
 
@@ -30,6 +45,9 @@ def find_any(part: str, cases, outcomes, rights, tolerances) -> Finding | None:
             "The error is meant for other cases than this one. Which of the conditions is too "
             "strict?",
         )
+    for words, finding in ERRORS.items():
+        if any(is_error(one, Exception) and words in str(one.get("message")) for one in outcomes):
+            return finding
     if any(_no_number(*pair) for pair in zip(outcomes, rights, strict=True)):
         return Finding(
             "There is nan or inf among the numbers",

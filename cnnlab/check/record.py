@@ -198,7 +198,7 @@ def compare(
         )
     if got.get("kind") == PRINTED["kind"]:
         return Difference(
-            f"it printed something and returned None, expected {_wanted(expected)}",
+            "it printed something and returned None",
             mistake="It prints the result instead of returning it",
         )
     if got.get("kind") != expected["kind"]:
@@ -235,17 +235,19 @@ def compare(
         return None
     if not wanted:
         return Difference(
-            "the number is not the expected one", f"expected {theirs[0]:g}, got {mine[0]:g}"
+            "the number is not the expected one",
+            f"expected {_plain(theirs[0])}, got {_plain(mine[0])}",
         )
     with np.errstate(invalid="ignore"):
         error = np.nan_to_num(np.abs(mine - theirs), nan=np.inf)
+    count = (~close).sum()
     worst = int(np.argmax(np.where(close, -1.0, error)))
     index = ", ".join(str(i) for i in np.unravel_index(worst, wanted))
     return Difference(
-        f"{(~close).sum()} of {close.size} numbers differ"
+        f"{count} of {close.size} numbers differ{'s' if count == 1 else ''}"
         if close.size > 1
         else "its number differs",
-        f"the worst is [{index}]: expected {theirs[worst]:g}, got {mine[worst]:g}",
+        f"the worst is [{index}]: expected {_plain(theirs[worst])}, got {_plain(mine[worst])}",
     )
 
 
@@ -306,7 +308,10 @@ def _compare_parts(got, expected, case, **tolerances) -> Difference | None:
 
 
 def same(a: dict, b: dict, *, rtol: float, atol: float) -> bool:
-    """Whether two outcomes are values, and alike. The second is one of ours."""
+    """Whether two outcomes are values, and alike. The second is one of ours.
+
+    A single number of ours may come as a whole one where it is a float: 1 for 1.0.
+    """
     if a.get("kind") == b.get("kind") == "parts":
         parts = b["parts"]
         return _names(a) == list(parts) and all(
@@ -315,7 +320,8 @@ def same(a: dict, b: dict, *, rtol: float, atol: float) -> bool:
     if a.get("kind") != "array" or b.get("kind") != "array":
         return False
     whole = ["int" in str(outcome.get("dtype")) for outcome in (a, b)]
-    return whole[0] == whole[1] and compare(a, b, Case("", ()), rtol=rtol, atol=atol) is None
+    alike = whole[0] == whole[1] or (whole[0] and b["shape"] == [])
+    return alike and compare(a, b, Case("", ()), rtol=rtol, atol=atol) is None
 
 
 def is_error(outcome: dict, kind: type[Exception]) -> bool:
@@ -338,6 +344,12 @@ def _number(item):
     return round(item, DECIMALS) + 0.0 if math.isfinite(item) else str(item)
 
 
+def _plain(number: float) -> str:
+    """A whole number with all its digits, however large, as far as float64 holds them."""
+    whole = abs(number) < 2**53 and number == round(number)
+    return f"{number:,.0f}" if whole else f"{number:g}"
+
+
 def _shape(shape) -> str:
     if not isinstance(shape, list):
         return "unknown"
@@ -345,7 +357,7 @@ def _shape(shape) -> str:
 
 
 def _said(got: dict) -> str:
-    return str(got.get("message"))[:LONGEST] or "(no words)"
+    return str(got.get("message"))[:LONGEST].rstrip(".") or "(no words)"
 
 
 def _type(got: dict) -> str:

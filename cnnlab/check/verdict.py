@@ -222,7 +222,9 @@ def _too_slow(got, count) -> Verdict | None:
 def _changed(question, results, cases) -> Verdict | None:
     for result, case in zip(results, cases, strict=True):
         if changes := _part(result, "changed", []):
-            what = _named_place(question, _part(changes[0], "place", []))
+            place = _part(changes[0], "place", [])
+            what = _named_place(question, place)
+            inside = " A copied dict or list still holds the same arrays." if place[1:] else ""
             how = (
                 "has been reshaped in place"
                 if _part(changes[0], "reshaped", False)
@@ -231,7 +233,8 @@ def _changed(question, results, cases) -> Verdict | None:
             return Verdict(
                 WRONG,
                 "The input is overwritten.",
-                f"After the call ({case.name}) {what} {how}. Work on a copy, or on a new array.",
+                f"After the call ({case.name}) {what} {how}. Work on a copy, or on a new array: "
+                f"a += b writes into a, and a + b makes a new one.{inside}",
                 mistake="The input is overwritten",
             )
     return None
@@ -322,7 +325,7 @@ def _wrong(comparison: Comparison, other: Verdict | None) -> Verdict:
         or everywhere[:1]
     )
     shown = wrong[0]
-    _, difference = comparison.first(shown)
+    first, difference = comparison.first(shown)
     mistake = named.get(shown)
     alone = (
         mistake is not None
@@ -331,7 +334,9 @@ def _wrong(comparison: Comparison, other: Verdict | None) -> Verdict:
     )
     right = [part for part in comparison.question.parts if part not in everywhere]
     praise = f"{listed(right)} {'is' if len(right) == 1 else 'are'} right.\n" if right else ""
-    where = comparison.where(shown) + _others([] if alone else wrong[1:], named)
+    # A call that stopped says nothing of the other parts.
+    others = [] if alone or comparison.whole[first] else wrong[1:]
+    where = comparison.where(shown) + _others(others, named)
     detail = difference.detail and difference.detail[0].upper() + difference.detail[1:] + "."
     sight = comparison.sight(shown)
 

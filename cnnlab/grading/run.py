@@ -181,7 +181,13 @@ def grade(
     if missing:
         status = "crashed" if missing == automatic else "partly graded"
         return Report(str(submission), status, name, seed, questions, _last_line(log))
-    return Report(str(submission), "graded", name, seed, questions)
+    message = ""
+    if set(found.values()) == {"stub"}:
+        message = (
+            "Nothing is written in this file yet: has the notebook been saved? "
+            f"Graded was {path.resolve()}."
+        )
+    return Report(str(submission), "graded", name, seed, questions, message)
 
 
 def _in_words(paper, grafted, found) -> dict[str, dict]:

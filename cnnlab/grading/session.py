@@ -265,7 +265,10 @@ class GradedCell(IPyNbCell):
         else:
             status, message = failure or ("error", "The check left no result.")
         if "NameError" in message:
-            message += " Only answer cells are graded: what an answer needs has to be in one."
+            message = (
+                f"{message.rstrip('.')}. Is it spelled like that where it is defined? Only answer "
+                "cells are graded: what an answer needs has to be in one."
+            )
         self.parent.record(
             {
                 "id": self.question,

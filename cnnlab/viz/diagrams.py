@@ -294,6 +294,8 @@ def computational_graph(end: graph.Value, ax: Axes | None = None) -> Axes:
         points[0] = _toward(points[0], points[1], 0.3 if wire.start.gate else 0.22)
         if wire.end is None:
             points[-1] = (right - 0.1, points[-1][1])
+        else:
+            points[-1] = _toward(points[-1], points[-2], 0.3)
         ax.plot(*zip(*points, strict=True), color=FAINT, linewidth=1.3, zorder=1)
         x, y = _free_place(points, taken)
         taken.append((x, y))

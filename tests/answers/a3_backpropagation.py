@@ -30,26 +30,6 @@ def gate_by_difference(gate, x, y, dout):
     return dout * (f(x + 1, y) - f(x, y)), dout * (f(x, y + 1) - f(x, y))
 
 
-# f = (x + y) z
-
-
-def circuit_in_one_line(x, y, z):
-    return (x + y) * z, z, z, x + y
-
-
-def circuit_gate_by_gate(x, y, z):
-    q = x + y
-    f, df = q * z, 1.0
-    dq, dz = df * z, df * q
-    dx, dy = dq, dq
-    return [f, dx, dy, dz]
-
-
-def circuit_as_a_matrix(x, y, z):
-    q = np.array([1.0, 1, 0]) @ [x, y, z]
-    return (q * z, *(np.float32(z) * np.array([1.0, 1, 0]) + q * np.array([0, 0, 1.0])))
-
-
 # f = (x + y) max(y, z)
 
 
@@ -290,9 +270,6 @@ RIGHT = [
     ("a3.gate_backward", gate_by_match),
     ("a3.gate_backward", gate_by_slopes),
     ("a3.gate_backward", gate_by_difference),
-    ("a3.circuit", circuit_in_one_line),
-    ("a3.circuit", circuit_gate_by_gate),
-    ("a3.circuit", circuit_as_a_matrix),
     ("a3.branches", branches_gate_by_gate),
     ("a3.branches", branches_by_cases),
     ("a3.branches", branches_as_arrays),

@@ -246,7 +246,7 @@ def plateau_by_runs(accuracies, *, learning_rate, patience):
 
 
 def plateau_with_a_countdown(accuracies, *, learning_rate, patience):
-    best, left = 0.0, patience
+    best, left = -1.0, patience
     for accuracy in accuracies:
         if accuracy > best:
             best, left = accuracy, patience

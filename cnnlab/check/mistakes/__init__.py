@@ -24,6 +24,13 @@ from cnnlab.check.mistakes import (  # noqa: F401 - they fill MISTAKES
     sizes,
     steps,
 )
-from cnnlab.check.mistakes.base import MISTAKES, Mistake, Undecided, WrongNumbers, mistake
+from cnnlab.check.mistakes.base import (
+    MISTAKES,
+    Mistake,
+    SizesClash,
+    Undecided,
+    WrongNumbers,
+    mistake,
+)
 
-__all__ = ["MISTAKES", "Mistake", "Undecided", "WrongNumbers", "mistake"]
+__all__ = ["MISTAKES", "Mistake", "SizesClash", "Undecided", "WrongNumbers", "mistake"]

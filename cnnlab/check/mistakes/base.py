@@ -15,12 +15,14 @@ class Mistake:
     """A wrong version of a function, its name in words, and where the learner should look.
 
     `part` says which of several results it gives; without one it gives what the function gives.
+    One that is made `together`, such as an exchange of results, explains all of them or none.
     """
 
     name: str
     look: str
     function: Callable
     part: str = ""
+    together: bool = False
 
 
 class Undecided(Exception):  # noqa: N818 - it is no error, it says that all is possible
@@ -31,10 +33,14 @@ class WrongNumbers(Undecided):
     """The same, but it is numbers in any case, and no error."""
 
 
+class SizesClash(Undecided, ValueError):  # noqa: N818
+    """The same, but sizes do not fit and it stops: with what words depends on how it is written."""
+
+
 MISTAKES: dict[str, list[Mistake]] = {}
 
 
-def mistake(operation: str, name: str, look: str):
+def mistake(operation: str, name: str, look: str, *, together: bool = False):
     """Register the decorated wrong version under an operation, or under one part of its result.
 
     "conv_backward" takes wrong versions of all gradients together, "conv_backward.dx" those that
@@ -43,7 +49,7 @@ def mistake(operation: str, name: str, look: str):
 
     def register(function):
         part = operation.partition(".")[2]
-        MISTAKES.setdefault(operation, []).append(Mistake(name, look, function, part))
+        MISTAKES.setdefault(operation, []).append(Mistake(name, look, function, part, together))
         return function
 
     return register

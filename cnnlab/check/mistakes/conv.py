@@ -24,7 +24,8 @@ def conv_flipped(x, w, b, *, stride=1, pad=0):
 @mistake(
     "conv_forward",
     "The filter is transposed: rows and columns are swapped",
-    "The first axis of w goes down with the rows of the image, the second goes along a row.",
+    "The first axis of w goes down with the rows of the image, the second goes along a row; and so "
+    "it is with the rows and columns of a window.",
 )
 def conv_transposed(x, w, b, *, stride=1, pad=0):
     if w.shape[0] == w.shape[1]:
@@ -121,8 +122,9 @@ def conv_without_padding(x, w, b, *, stride=1, pad=0):
 
 @mistake(
     "conv_forward",
-    "No zeros are added around the image",
-    "The output has its right size, but at the border the windows have too few pixels.",
+    "The windows hang over the edge",
+    "At the border they have too few pixels. Are they cut from the padded image? Or is the padding "
+    "counted twice in the size?",
 )
 def conv_windows_cut_off(x, w, b, *, stride=1, pad=0):
     return _loops(x, w, b, _size_of(x, w, stride, pad), stride)
@@ -287,6 +289,178 @@ def conv_last_place(x, w, b, *, stride=1, pad=0):
     return _conv(x, last, b, stride=stride, pad=pad)
 
 
+@mistake(
+    "conv_forward",
+    "Only the last channel is kept",
+    "Each channel replaces the one before it. They are to be added up: = or +=?",
+)
+def conv_last_channel(x, w, b, *, stride=1, pad=0):
+    return _conv(x[..., -1:], w[:, :, -1:], b, stride=stride, pad=pad)
+
+
+@mistake(
+    "conv_forward",
+    "The bias is added once for every channel",
+    "b[k] is added inside the loop over the channels. It belongs after it, once for each output.",
+)
+def conv_bias_per_channel(x, w, b, *, stride=1, pad=0):
+    return _conv(x, w, b * w.shape[2], stride=stride, pad=pad)
+
+
+GOES_ON = "The sum goes on from one output to the next"
+FROM_NOTHING = "For every output a total begins at zero again."
+
+
+@mistake("conv_forward", GOES_ON, FROM_NOTHING)
+def conv_total_goes_on(x, w, b, *, stride=1, pad=0):
+    out = _conv(x, w, np.zeros_like(b), stride=stride, pad=pad)
+    return np.cumsum(out).reshape(out.shape) + b
+
+
+@mistake("conv_forward", GOES_ON, FROM_NOTHING)
+def conv_total_and_bias_go_on(x, w, b, *, stride=1, pad=0):
+    out = _conv(x, w, b, stride=stride, pad=pad)
+    return np.cumsum(out).reshape(out.shape)
+
+
+@mistake(
+    "conv_forward",
+    "Every filter gets the weights of the first",
+    "There are K filters: filter k is the last index of w.",
+)
+def conv_first_weights(x, w, b, *, stride=1, pad=0):
+    return _conv(x, np.repeat(w[..., :1], w.shape[3], axis=3), b, stride=stride, pad=pad)
+
+
+@mistake(
+    "conv_forward",
+    "The images of the batch are added up",
+    "The first axis of x is the batch: one window is cut from one image.",
+)
+def conv_images_added(x, w, b, *, stride=1, pad=0):
+    added = np.repeat(x.sum(axis=0, keepdims=True), len(x), axis=0)
+    return _conv(added, w, b, stride=stride, pad=pad)
+
+
+ONE_SIDE = "The zeros stand on one side only"
+ALL_SIDES = "There are pad rows above and pad below, pad columns to the left and pad to the right."
+
+
+@mistake("conv_forward", ONE_SIDE, ALL_SIDES)
+def conv_padded_behind(x, w, b, *, stride=1, pad=0):
+    padded = np.pad(x, ((0, 0), (0, 2 * pad), (0, 2 * pad), (0, 0)))
+    return _conv(padded, w, b, stride=stride)
+
+
+@mistake("conv_forward", ONE_SIDE, ALL_SIDES)
+def conv_padded_in_front(x, w, b, *, stride=1, pad=0):
+    padded = np.pad(x, ((0, 0), (2 * pad, 0), (2 * pad, 0), (0, 0)))
+    return _conv(padded, w, b, stride=stride)
+
+
+@mistake("conv_forward", "The border holds ones", "What is added around the image are zeros.")
+def conv_padded_with_ones(x, w, b, *, stride=1, pad=0):
+    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)), constant_values=1)
+    return _conv(padded, w, b, stride=stride)
+
+
+EMPTY = "At pad 0 there is no room for the image"
+MINUS_ZERO = "A slice that ends at -pad ends at 0 then, so before it begins. Count from the front."
+
+
+@mistake("conv_forward", EMPTY, MINUS_ZERO)
+def conv_laid_into_nothing(x, w, b, *, stride=1, pad=0):
+    padded = np.zeros_like(_padded(x, pad))
+    padded[:, pad:-pad, pad:-pad] = x
+    return _conv(padded, w, b, stride=stride)
+
+
+@mistake("conv_forward", EMPTY, MINUS_ZERO)
+def conv_each_laid_into_nothing(x, w, b, *, stride=1, pad=0):
+    padded = np.zeros_like(_padded(x, pad))
+    for n in range(len(x)):
+        padded[n, pad:-pad, pad:-pad] = x[n]
+    return _conv(padded, w, b, stride=stride)
+
+
+@mistake(
+    "conv_forward",
+    "The padding is missing in the size of the output",
+    "OH and OW count the positions on the padded image.",
+)
+def conv_size_unpadded(x, w, b, *, stride=1, pad=0):
+    OH, OW = _size_of(x, w, stride, 0)
+    return _conv(x, w, b, stride=stride, pad=pad)[:, :OH, :OW]
+
+
+@mistake(
+    "conv_forward",
+    "The padding is counted twice",
+    "Once x is padded, its shape includes the zeros.",
+)
+def conv_padded_twice(x, w, b, *, stride=1, pad=0):
+    return _conv(x, w, b, stride=stride, pad=2 * pad)
+
+
+@mistake(
+    "conv_forward",
+    "Row and column of the window are swapped",
+    "Right on the diagonal only. The output row i goes down the image, the column j along a row.",
+)
+def conv_position_swapped(x, w, b, *, stride=1, pad=0):
+    return _loops(_padded(x, pad), w, b, _size_of(x, w, stride, pad), stride, swapped=True)
+
+
+@mistake(
+    "conv_forward",
+    "Height and width of the filter are swapped",
+    "The shape of w is (FH, FW, C, K): rows first, then columns.",
+)
+def conv_swapped_filter(x, w, b, *, stride=1, pad=0):
+    FW, FH = w.shape[:2]
+    OH = output_size(x.shape[1], FH, stride=stride, pad=pad)
+    OW = output_size(x.shape[2], FW, stride=stride, pad=pad)
+    return _loops(_padded(x, pad), w, b, (OH, OW), stride, window=(FH, FW))
+
+
+@mistake(
+    "conv_forward",
+    "Height and width are swapped",
+    "Right on squares only. The shape is (N, H, W, C): rows first, then columns.",
+)
+def conv_swapped_image(x, w, b, *, stride=1, pad=0):
+    _, W, H, _ = x.shape
+    OH = output_size(H, w.shape[0], stride=stride, pad=pad)
+    OW = output_size(W, w.shape[1], stride=stride, pad=pad)
+    return _loops(_padded(x, pad), w, b, (OH, OW), stride)
+
+
+@mistake(
+    "conv_forward",
+    "The window ends where it would at stride 1",
+    "Both its ends move with the stride: they stay FH rows and FW columns apart.",
+)
+def conv_end_without_stride(x, w, b, *, stride=1, pad=0):
+    size = _size_of(x, w, stride, pad)
+    return _loops(_padded(x, pad), w, b, size, stride, end_step=1)
+
+
+LAST_ROW = "The last row and the last column are missing"
+LAST_PLACE = "How far does range go? And the last place where the window fits counts too."
+
+
+@mistake("conv_forward", LAST_ROW, LAST_PLACE)
+def conv_last_row_zero(x, w, b, *, stride=1, pad=0):
+    out = _conv(x, w, b, stride=stride, pad=pad)
+    out[:, -1], out[:, :, -1] = 0, 0
+    return out
+
+
+@mistake("conv_forward", LAST_ROW, LAST_PLACE)
+def conv_one_too_few(x, w, b, *, stride=1, pad=0):
+    return _conv(x, w, b, stride=stride, pad=pad)[:, :-1, :-1]
+
+
 MISORDERED = "The right numbers in the wrong order"
 LOOK_AT_ORDER = (
     "A row of the windows and a column of the filters hold the same places, but read off in "
@@ -321,6 +495,181 @@ def conv_filters_misread_channels_first(x, w, b, *, stride=1, pad=0):
     return _conv(x, w.reshape(K, C, FH, FW).transpose(2, 3, 1, 0), b, stride=stride, pad=pad)
 
 
+READ_BACKWARD = "transpose is read the other way round"
+OLD_AXES = "Place by place, its numbers say which OLD axis comes there. Which one has to come last?"
+
+
+@mistake("conv_forward", READ_BACKWARD, OLD_AXES)
+def conv_rows_read_backward(x, w, b, *, stride=1, pad=0):
+    return _columns(x, w.shape, (0, 1, 2, 5, 3, 4), stride, pad) @ w.reshape(-1, w.shape[3]) + b
+
+
+@mistake("conv_forward", READ_BACKWARD, OLD_AXES)
+def conv_filters_read_backward(x, w, b, *, stride=1, pad=0):
+    columns = _columns(x, w.shape, (0, 1, 2, 3, 4, 5), stride, pad)
+    return columns @ w.transpose(1, 2, 0, 3).reshape(-1, w.shape[3]) + b
+
+
+WHOLE_WINDOWS = (
+    "A row has to be one window. reshape reads along the last axis first, so the positions have to "
+    "come before the places of the window."
+)
+
+
+def _register_misread_windows():
+    def misread(order):
+        def wrong(x, w, b, *, stride=1, pad=0):
+            columns = _columns(x, w.shape, order, stride, pad)
+            rows = columns.reshape(columns.shape[3], -1).T
+            return (rows @ w.reshape(-1, w.shape[3]) + b).reshape(*columns.shape[:3], -1)
+
+        return wrong
+
+    for order in ((0, 1, 2, 4, 5, 3), (0, 1, 2, 3, 4, 5)):
+        mistake("conv_forward", MISORDERED, WHOLE_WINDOWS)(misread(order))
+
+
+_register_misread_windows()
+
+
+@mistake(
+    "conv_forward",
+    "The outputs are read off filter by filter",
+    "The product has been turned: each row is a filter. Turn it back before it gets its four axes.",
+)
+def conv_outputs_misread(x, w, b, *, stride=1, pad=0):
+    out = _conv(x, w, b, stride=stride, pad=pad)
+    return out.reshape(-1, out.shape[3]).T.reshape(out.shape)
+
+
+@mistake(
+    "conv_forward",
+    "The outputs are still rows of one list",
+    "The product has a row for each position: give it its four axes back.",
+)
+def conv_rows_left(x, w, b, *, stride=1, pad=0):
+    return _conv(x, w, b, stride=stride, pad=pad).reshape(-1, w.shape[3])
+
+
+@mistake(
+    "conv_forward",
+    "The stride moves the window down only",
+    "Along a row the windows still start one pixel after the other.",
+)
+def conv_stride_down_only_in_full(x, w, b, *, stride=1, pad=0):
+    return _conv(x, w, b, pad=pad)[:, ::stride]
+
+
+@mistake(
+    "conv_forward",
+    "The stride moves the window to the right only",
+    "From row to row the windows still start one pixel after the other.",
+)
+def conv_stride_right_only(x, w, b, *, stride=1, pad=0):
+    return _conv(x, w, b, pad=pad)[:, :, ::stride]
+
+
+def _register_misshapen_rows():
+    """Slips after which the windows do not fill the rows: an error, in each form of the reshape."""
+    forms = (
+        lambda N, OH, OW, size: (N * OH * OW, size),
+        lambda N, OH, OW, size: (N * OH * OW, -1),
+        lambda N, OH, OW, size: (-1, size),
+    )
+    slips = (
+        (
+            "The stride is ignored",
+            "The output is that of stride 1.",
+            lambda x, w, stride, pad: _windows(_padded(x, pad), w.shape[:2]),
+        ),
+        (
+            "The stride cuts the batch",
+            "Axis 0 of the windows is the batch; the positions are axes 1 and 2.",
+            lambda x, w, stride, pad: _windows(_padded(x, pad), w.shape[:2])[::stride, ::stride],
+        ),
+        (
+            "The stride moves the window down only",
+            "Along a row the windows still start one pixel after the other.",
+            lambda x, w, stride, pad: _windows(_padded(x, pad), w.shape[:2])[:, ::stride],
+        ),
+        (
+            "No zeros are added around the image",
+            "There are too few windows wherever pad is not 0.",
+            lambda x, w, stride, pad: _windows(x, w.shape[:2])[:, ::stride, ::stride],
+        ),
+        (
+            "An axis is padded that should not be",
+            "Only height and width get zeros, not the batch nor the channels: np.pad wants one "
+            "pair for each axis.",
+            lambda x, w, stride, pad: _windows(np.pad(x, pad), w.shape[:2])[:, ::stride, ::stride],
+        ),
+        (
+            "Height and width of the window are swapped",
+            "The shape of w is (FH, FW, C, K): rows first, then columns.",
+            lambda x, w, stride, pad: _windows(_padded(x, pad), w.shape[1::-1])[
+                :, ::stride, ::stride
+            ],
+        ),
+    )
+
+    def with_rows(windows, form):
+        def wrong(x, w, b, *, stride=1, pad=0):
+            N, (OH, OW) = len(x), _size_of(x, w, stride, pad)
+            rows = windows(x, w, stride, pad).transpose(0, 1, 2, 4, 5, 3)
+            rows = rows.reshape(form(N, OH, OW, w[..., 0].size))
+            return (rows @ w.reshape(-1, w.shape[3]) + b).reshape(N, OH, OW, w.shape[3])
+
+        return wrong
+
+    for name, look, windows in slips:
+        for form in forms:
+            mistake("conv_forward", name, look)(with_rows(windows, form))
+
+
+_register_misshapen_rows()
+
+
+def _register_pairs():
+    """Two slips at once, where both are common."""
+
+    def with_other(wrong, other):
+        def both(x, w, b, *, stride=1, pad=0):
+            w, b, stride, pad = other(w, b, stride, pad)
+            return wrong(x, w, b, stride=stride, pad=pad)
+
+        return both
+
+    others = {
+        "the bias is missing": lambda w, b, stride, pad: (w, np.zeros_like(b), stride, pad),
+        "the stride is ignored": lambda w, b, stride, pad: (w, b, 1, pad),
+        "no zeros are added": lambda w, b, stride, pad: (w, b, stride, 0),
+        "the filter is turned": lambda w, b, stride, pad: (w[::-1, ::-1], b, stride, pad),
+    }
+    orders = {
+        "The numbers are in the wrong order": (conv_rows_channels_first, conv_rows_half_ordered),
+        READ_BACKWARD: (conv_rows_read_backward,),
+    }
+    pairs = [(name, wrong, o) for name, some in orders.items() for wrong in some for o in others]
+    pairs += [
+        (name, wrong, "the bias is missing")
+        for name, wrong in (
+            ("The filter is turned", conv_flipped),
+            ("The stride is not applied", conv_start_without_stride),
+            ("The stride moves the window down only", conv_stride_down_only),
+            ("No zeros are added", conv_without_padding),
+            ("Only channel 0 is used", conv_first_channel),
+            ("Only the last channel is kept", conv_last_channel),
+            ("Only the last place of the window is kept", conv_last_place),
+        )
+    ]
+    for name, wrong, other in pairs:
+        look = "Two things at once: mend one after the other, and check in between."
+        mistake("conv_forward", f"{name}, and {other}", look)(with_other(wrong, others[other]))
+
+
+_register_pairs()
+
+
 @mistake(
     "conv_forward",
     "The filters are taken to come first",
@@ -349,6 +698,19 @@ def conv_output_swapped(x, w, b, *, stride=1, pad=0):
     out = np.zeros_like(right)
     for n, i, j, k in np.ndindex(out.shape):
         out[n, j, i, k] = right[n, i, j, k]
+    return out
+
+
+@mistake(
+    "conv_forward",
+    "Row and column of the output are swapped",
+    "Right on squares only. The output is (N, OH, OW, K): the row i comes before the column j.",
+)
+def conv_output_shape_swapped(x, w, b, *, stride=1, pad=0):
+    right = _conv(x, w, b, stride=stride, pad=pad)
+    out = np.zeros(right.transpose(0, 2, 1, 3).shape)
+    for n, i, j, k in np.ndindex(right.shape):
+        out[n, i, j, k] = right[n, i, j, k]
     return out
 
 
@@ -392,18 +754,24 @@ def _size_of(x, w, stride, pad):
     return tuple(output_size(x.shape[a], w.shape[a - 1], stride=stride, pad=pad) for a in (1, 2))
 
 
-def _loops(padded, w, b, size, stride):
+def _loops(padded, w, b, size, stride, *, window=None, end_step=None, swapped=False):
     """Convolution as learners write it: a window that hangs over the edge is an error here too."""
-    FH, FW, _, K = w.shape
-    out = np.zeros((len(padded), *size, K))
+    FH, FW = window or w.shape[:2]
+    end_step = end_step or stride
+    out = np.zeros((len(padded), *size, w.shape[3]))
     for n, i, j, k in np.ndindex(out.shape):
-        top, left = i * stride, j * stride
-        out[n, i, j, k] = (padded[n, top : top + FH, left : left + FW] * w[..., k]).sum() + b[k]
+        row, column = (j, i) if swapped else (i, j)
+        down = slice(row * stride, row * end_step + FH)
+        along = slice(column * stride, column * end_step + FW)
+        out[n, i, j, k] = (padded[n, down, along] * w[..., k]).sum() + b[k]
     return out
+
+
+def _windows(padded, size):
+    return sliding_window_view(padded, size, axis=(1, 2))
 
 
 def _columns(x, filter_shape, order, stride, pad):
     """(N, OH, OW, FH·FW·C): windows flattened in the given order of axes."""
-    padded = _padded(x, pad)
-    windows = sliding_window_view(padded, filter_shape[:2], axis=(1, 2))[:, ::stride, ::stride]
+    windows = _windows(_padded(x, pad), filter_shape[:2])[:, ::stride, ::stride]
     return windows.transpose(order).reshape(*windows.shape[:3], -1)

@@ -29,10 +29,10 @@ def _slide(padded, kernel):
     return out
 
 
-NO_FLIP = "The kernel is not turned"
+NO_FLIP = "The kernel ends up the wrong way round"
 STAR = (
-    "This is a cross-correlation. Look at the single star: around it stands the kernel, and it has "
-    "to stand there upright."
+    "Around the single star the kernel has to stand upright. Do you slide a window? Then turn the "
+    "kernel. Do you hand out? Then do not."
 )
 
 
@@ -73,6 +73,14 @@ def convolve_transposed_kernel(image, kernel):
     return _spread(image, kernel.T)
 
 
+def _draw(image, kernel, size):
+    """The same with slices: an error where the kernel hangs over the edge."""
+    (H, W), (FH, FW), out = image.shape, kernel.shape, np.zeros(size)
+    for i, j in np.ndindex(H, W):
+        out[i : i + FH, j : j + FW] += image[i, j] * kernel
+    return out
+
+
 INSIDE = "Only the places where the kernel fits are there"
 ALL = "Here all places count where kernel and image touch at all: the result is larger than both."
 
@@ -80,6 +88,12 @@ ALL = "Here all places count where kernel and image touch at all: the result is 
 @mistake("convolve", INSIDE, ALL)
 def convolve_valid(image, kernel):
     return _slide(image, kernel[::-1, ::-1])
+
+
+@mistake("convolve", INSIDE, ALL)
+def convolve_drawn_inside(image, kernel):
+    (H, W), (FH, FW) = image.shape, kernel.shape
+    return _draw(image, kernel, (H - FH + 1, W - FW + 1))
 
 
 @mistake("convolve", INSIDE, f"{ALL} Nor is the kernel turned.")
@@ -106,6 +120,11 @@ def convolve_without_room(image, kernel):
     return _spread(image, kernel, size=image.shape)
 
 
+@mistake("convolve", CUT, ALL)
+def convolve_drawn_without_room(image, kernel):
+    return _draw(image, kernel, image.shape)
+
+
 @mistake(
     "convolve",
     "What hangs over the edge comes in on the other side",
@@ -121,7 +140,7 @@ def convolve_circular(image, kernel):
 @mistake(
     "convolve",
     "Each product replaces the one before it",
-    "Where the copies of two pixels overlap, both count: = or +=?",
+    "Where two copies overlap, both count (a dark pixel hands out zeros, too): = or +=?",
 )
 def convolve_replaced(image, kernel):
     return _spread(image, kernel, add=False)
@@ -141,15 +160,35 @@ def convolve_one_row_more(image, kernel):
     return np.pad(_spread(image, kernel), ((0, 1), (0, 1)))
 
 
-@mistake(
-    "convolve",
-    "Not enough zeros around the image",
-    "The outermost place shares one pixel with the kernel: how far does the kernel hang over?",
+@mistake("convolve", "There are too many zeros around the image", LAST_PLACE)
+def convolve_padded_too_far(image, kernel):
+    (H, W), (FH, FW) = image.shape, kernel.shape
+    return convolve_one_ring_more(image, kernel)[: H + FH - 1, : W + FW - 1]
+
+
+NOT_ENOUGH = "Not enough zeros around the image"
+HANGS_OVER = (
+    "The outermost place shares one pixel with the kernel: how far does the kernel hang over?"
 )
-def convolve_half_padded(image, kernel):
+
+
+def _half_padded(image, kernel):
     FH, FW = kernel.shape
-    padded = np.pad(image, ((FH // 2, FH // 2), (FW // 2, FW // 2)))
-    return _slide(padded, kernel[::-1, ::-1])
+    return np.pad(image, ((FH // 2, FH // 2), (FW // 2, FW // 2)))
+
+
+@mistake("convolve", NOT_ENOUGH, HANGS_OVER)
+def convolve_half_padded(image, kernel):
+    return _slide(_half_padded(image, kernel), kernel[::-1, ::-1])
+
+
+@mistake("convolve", NOT_ENOUGH, HANGS_OVER)
+def convolve_half_padded_in_full_size(image, kernel):
+    (H, W), (FH, FW), padded = image.shape, kernel.shape, _half_padded(image, kernel)
+    out = np.zeros((H + FH - 1, W + FW - 1))
+    for i, j in np.ndindex(out.shape):
+        out[i, j] = (padded[i : i + FH, j : j + FW] * kernel[::-1, ::-1]).sum()
+    return out
 
 
 @mistake(

@@ -7,9 +7,9 @@ from cnnlab.check.mistakes.base import mistake
 CHANNELS = (0, 1, 2)  # the axes over which the statistics of a channel are taken
 
 
-def _with(train, test, axis=CHANNELS, ddof=0):
-    mean = train.mean(axis=axis, keepdims=True)
-    std = train.std(axis=axis, keepdims=True, ddof=ddof)
+def _with(train, test, axis=CHANNELS, ddof=0, keepdims=True):
+    mean = train.mean(axis=axis, keepdims=keepdims)
+    std = train.std(axis=axis, keepdims=keepdims, ddof=ddof)
     return (train - mean) / std, (test - mean) / std
 
 
@@ -91,13 +91,28 @@ def channels_first(train, test):
     return _with(train, test, axis=(0, 2, 3))
 
 
-@mistake(
-    "standardize",
-    "Each image is measured by itself",
-    "The mean of a channel runs over all training images, not only over the places of one.",
-)
+BY_ITSELF = "Each image is measured by itself"
+ALL_IMAGES = "The mean of a channel runs over all training images, not only over the places of one."
+
+
+@mistake("standardize", BY_ITSELF, ALL_IMAGES)
 def each_image(train, test):
     return tuple(_with(images, images, axis=(1, 2))[0] for images in (train, test))
+
+
+def _by_images_of(axis, keepdims):
+    """Statistics of each training image, which fit the test images by chance only."""
+
+    def wrong(train, test):
+        with np.errstate(all="ignore"):
+            return _with(train, test, axis=axis, keepdims=keepdims)
+
+    return wrong
+
+
+for axis in ((1, 2), (1, 2, 3)):
+    for keepdims in (True, False):
+        mistake("standardize", BY_ITSELF, ALL_IMAGES)(_by_images_of(axis, keepdims))
 
 
 @mistake(
@@ -170,12 +185,83 @@ def by_255(train, test):
 
 
 @mistake(
-    "standardize.test",
+    "standardize",
+    "Only the mean is divided",
+    "A division comes before a subtraction: look at the brackets.",
+)
+def mean_divided(train, test):
+    ratio = train.mean(axis=CHANNELS) / train.std(axis=CHANNELS)
+    return train - ratio, test - ratio
+
+
+@mistake(
+    "standardize",
+    "The pixels are divided by 255",
+    "That and a half less is near what is asked for, but the mean and the standard deviation of "
+    "these images are others.",
+)
+def by_255_less_a_half(train, test):
+    return train / 255 - 0.5, test / 255 - 0.5
+
+
+WRAPS = "Numbers wrap round at 256"
+IN_FLOATS = (
+    "uint8 holds 0 to 255 only: a large square, or a difference below 0, starts again at the other "
+    "end. Are squares taken of whole numbers, or is the mean made one? Compute in floats."
+)
+
+
+@mistake("standardize", WRAPS, IN_FLOATS)
+def squares_wrap(train, test):
+    mean = train.mean(axis=CHANNELS)
+    with np.errstate(all="ignore"):
+        std = np.sqrt((train**2).mean(axis=CHANNELS) - mean**2)
+        return (train - mean) / std, (test - mean) / std
+
+
+@mistake("standardize", WRAPS, IN_FLOATS)
+def differences_wrap(train, test):
+    mean, std = train.mean(axis=CHANNELS).astype(np.uint8), train.std(axis=CHANNELS)
+    return (train - mean) / std, (test - mean) / std
+
+
+@mistake(
+    "standardize",
     "The test images are left as they are",
     "The network was trained on standardized images. It has to see such images in the test too.",
 )
 def test_untouched(train, test):
-    return test.astype(float)
+    return _with(train, test)[0], test
+
+
+@mistake(
+    "standardize",
+    "The test images are as they were",
+    "Are mean and standard deviation measured again after train has changed? By then they are 0 "
+    "and 1, and do nothing. Measure both first, and keep them.",
+)
+def measured_again(train, test):
+    return _with(train, test)[0], test.astype(float)
+
+
+@mistake(
+    "standardize",
+    "The mean is not subtracted from the test images",
+    "It is from the training images. Or is it measured again after they have changed? By then it "
+    "is 0. Measure first, and keep it.",
+)
+def mean_measured_again(train, test):
+    return _with(train, test)[0], test / train.std(axis=CHANNELS)
+
+
+@mistake(
+    "standardize",
+    "The test images are not divided by the standard deviation",
+    "The training images are. Or is it measured again after they have changed? By then it is 1. "
+    "Measure first, and keep it.",
+)
+def std_measured_again(train, test):
+    return _with(train, test)[0], test - train.mean(axis=CHANNELS)
 
 
 @mistake(
@@ -223,6 +309,15 @@ def upside_down(images, tops, lefts, mirrored, *, size):
 )
 def turned(images, tops, lefts, mirrored, *, size):
     return _mirror(_cut(images, tops, lefts, size), mirrored, axes=(1, 2))
+
+
+@mistake(
+    "crop_and_flip",
+    "All axes are turned round",
+    "Rows, columns and colors. Which of them does a mirror turn?",
+)
+def all_turned(images, tops, lefts, mirrored, *, size):
+    return _mirror(_cut(images, tops, lefts, size), mirrored, axes=(1, 2, 3))
 
 
 @mistake(
@@ -301,11 +396,72 @@ def first_offset(images, tops, lefts, mirrored, *, size):
 
 @mistake(
     "crop_and_flip",
-    "Top and left are swapped",
-    "tops count rows, which are axis 1 of the batch; lefts count columns.",
+    "One mirrored image is enough for all to be mirrored",
+    "Each image has its own truth value: ask for mirrored[n], in the loop.",
 )
+def any_mirrored(images, tops, lefts, mirrored, *, size):
+    return _mirror(_cut(images, tops, lefts, size), np.full(len(images), np.any(mirrored)))
+
+
+@mistake(
+    "crop_and_flip",
+    "Only mirrored crops are stored",
+    "The others are cut as well. Does the line that stores a crop stand inside the if?",
+)
+def mirrored_only(images, tops, lefts, mirrored, *, size):
+    crops = _mirror(_cut(images, tops, lefts, size), mirrored)
+    return np.where(np.asarray(mirrored)[:, None, None, None], crops, 0)
+
+
+@mistake(
+    "crop_and_flip",
+    "Only the first crop is there",
+    "Does a return stand inside the loop?",
+)
+def returned_early(images, tops, lefts, mirrored, *, size):
+    crops = _mirror(_cut(images, tops, lefts, size), mirrored)
+    crops[1:] = 0
+    return crops
+
+
+def _stored(images, size, window):
+    """Windows put into an array made beforehand, which is an error where one does not fit."""
+    crops = np.zeros((len(images), *size, images.shape[3]))
+    for n in range(len(images)):
+        crops[n] = window(n)
+    return crops
+
+
+SWAPPED = "Top and left are swapped"
+ROWS_FIRST = "tops count rows, which are axis 1 of the batch; lefts count columns."
+
+
+@mistake("crop_and_flip", SWAPPED, ROWS_FIRST)
 def offsets_swapped(images, tops, lefts, mirrored, *, size):
     return _mirror(_cut(images, lefts, tops, size), mirrored)
+
+
+@mistake("crop_and_flip", SWAPPED, ROWS_FIRST)
+def offsets_swapped_and_stored(images, tops, lefts, mirrored, *, size):
+    def window(n):
+        crop = images[n, lefts[n] : lefts[n] + size[0], tops[n] : tops[n] + size[1]]
+        return crop[:, ::-1] if mirrored[n] else crop
+
+    return _stored(images, size, window)
+
+
+@mistake(
+    "crop_and_flip",
+    "The window is a row and a column too small",
+    "A slice ends before its second number: start + length is right, without − 1.",
+)
+def end_too_early(images, tops, lefts, mirrored, *, size):
+    def window(n):
+        rows = slice(tops[n], tops[n] + size[0] - 1)
+        crop = images[n, rows, lefts[n] : lefts[n] + size[1] - 1]
+        return crop[:, ::-1] if mirrored[n] else crop
+
+    return _stored(images, size, window)
 
 
 @mistake(
@@ -338,11 +494,20 @@ def from_the_middle(images, tops, lefts, mirrored, *, size):
     return _mirror(_cut(images, rows, columns, size), mirrored)
 
 
-@mistake(
-    "crop_and_flip",
-    "The window ends where its size says, not that far from where it starts",
-    "A slice is start : end. A window of 3 rows that starts at row 2 ends before row 5.",
-)
+SIZE_AS_END = "The window ends where its size says, not that far from where it starts"
+START_AND_END = "A slice is start : end. A window of 3 rows that starts at row 2 ends before row 5."
+
+
+@mistake("crop_and_flip", SIZE_AS_END, START_AND_END)
+def end_is_size_and_stored(images, tops, lefts, mirrored, *, size):
+    def window(n):
+        crop = images[n, tops[n] : size[0], lefts[n] : size[1]]
+        return crop[:, ::-1] if mirrored[n] else crop
+
+    return _stored(images, size, window)
+
+
+@mistake("crop_and_flip", SIZE_AS_END, START_AND_END)
 def end_is_size(images, tops, lefts, mirrored, *, size):
     height, width = size
     return np.stack(

@@ -101,6 +101,35 @@ def always(x, *, rate, rng, training):
 
 @mistake(
     "dropout_forward",
+    "Units are dropped at test time too",
+    "In training what is kept is enlarged, and at test time it is dropped all the same. What does "
+    "`training` say of both?",
+)
+def always_dropped(x, *, rate, rng, training):
+    return _drop(x, _kept(x, rate, rng), 1 / (1 - rate) if training else 1.0)
+
+
+@mistake(
+    "dropout_forward",
+    "Everything is enlarged at test time",
+    "At test time nothing is dropped, so there is nothing to make up for: out is x itself.",
+)
+def enlarged_at_test_time(x, *, rate, rng, training):
+    return _drop(x, _kept(x, rate, rng), 1 / (1 - rate)) if training else (x / (1 - rate), x == x)
+
+
+@mistake(
+    "dropout_forward",
+    "The rate is subtracted",
+    "It divides by 1, and then subtracts the rate from every number: look at the brackets.",
+)
+def without_brackets(x, *, rate, rng, training):
+    keep = _kept(x, rate, rng)
+    return (x * keep / 1 - rate, keep) if training else (x, x == x)
+
+
+@mistake(
+    "dropout_forward",
     "Training and test time are swapped",
     "Units are dropped where `training` is True.",
 )
@@ -314,6 +343,26 @@ def back_times_rate(dout, cache):
 )
 def back_twice(dout, cache):
     return dout * cache[0] / (1 - cache[1]) ** 2
+
+
+@mistake(
+    "dropout_backward",
+    "The rate is subtracted",
+    "It divides by 1, and then subtracts the rate from every number: look at the brackets.",
+)
+def back_without_brackets(dout, cache):
+    return dout * cache[0] / 1 - cache[1]
+
+
+@mistake(
+    "dropout_backward",
+    "Mask and rate are swapped",
+    "cache is (mask, rate), in this order.",
+)
+def cache_swapped(dout, cache):
+    rate, mask = cache
+    with np.errstate(all="ignore"):
+        return dout * mask / (1 - rate)
 
 
 @mistake(

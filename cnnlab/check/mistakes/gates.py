@@ -137,6 +137,17 @@ def max_to_the_smaller(gate, x, y, dout):
 
 @mistake(
     "gate_backward",
+    "The max gate hands the gradient to the smaller one",
+    "The output follows the larger input, so that one gets dout.",
+)
+def max_to_the_smaller_or_x(gate, x, y, dout):
+    return _gate(
+        _add, _mul, lambda x, y, dout: (dout, 0.0) if x <= y else (0.0, dout), gate, x, y, dout
+    )
+
+
+@mistake(
+    "gate_backward",
     "The max gate hands a value back",
     "The larger input gets dout itself, not dout times its own value: moved by a little, the "
     "output moves by as much.",
@@ -194,95 +205,6 @@ def gates_swapped(gate, x, y, dout):
     return _gate(_add, _mul, _max, gate, x, y, dout)[::-1]
 
 
-# f = (x + y) z
-
-THROUGH_MUL = (
-    "Behind the sum stands a product. What comes out of the mul gate on the way back is the "
-    "gradient of the sum, and the add gate hands it on to x and y."
-)
-
-
-@mistake(
-    "circuit.f",
-    "The product comes before the sum",
-    "The sum of x and y is multiplied by z, not y alone: are there parentheses?",
-)
-def circuit_precedence(x, y, z):
-    return x + y * z
-
-
-def _circuit(x, y, z):
-    return (x + y) * z, z, z, x + y
-
-
-@mistake("circuit", "The gradient of the product is left out", THROUGH_MUL)
-def circuit_without_mul(x, y, z):
-    return (x + y) * z, 1.0, 1.0, x + y
-
-
-@mistake(
-    "circuit",
-    "The mul gate does not switch",
-    "In q · z, the slope by q is z, and the slope by z is q.",
-)
-def circuit_not_switched(x, y, z):
-    return (x + y) * z, x + y, x + y, z
-
-
-@mistake(
-    "circuit",
-    "x and y are multiplied by their own values",
-    "How steep a sum is does not depend on the numbers that are added.",
-)
-def circuit_by_own_values(x, y, z):
-    return (x + y) * z, x * z, y * z, x + y
-
-
-@mistake(
-    "circuit",
-    "x and y get half of the gradient each",
-    "An add gate does not share its gradient out: each input gets all of it.",
-)
-def circuit_shared(x, y, z):
-    return (x + y) * z, z / 2, z / 2, x + y
-
-
-@mistake(
-    "circuit",
-    "The gradients are returned in the wrong order",
-    "Return f first, then the gradients of x, y and z in this order.",
-)
-def circuit_reversed(x, y, z):
-    return (x + y) * z, x + y, z, z
-
-
-@mistake(
-    "circuit.dz",
-    "dz is the output",
-    "The output is the sum times z; how much of that is left when z grows by one?",
-)
-def circuit_dz_is_f(x, y, z):
-    return (x + y) * z
-
-
-@mistake(
-    "circuit.dz",
-    "dz knows only one of the two that were added",
-    "z was multiplied with the sum, so its slope is the sum.",
-)
-def circuit_dz_is_x(x, y, z):
-    return x
-
-
-@mistake(
-    "circuit.dz",
-    "dz knows only one of the two that were added",
-    "z was multiplied with the sum, so its slope is the sum.",
-)
-def circuit_dz_is_y(x, y, z):
-    return y
-
-
 # f = (x + y) max(y, z)
 
 MEETS = (
@@ -331,6 +253,61 @@ def dy_multiplied(x, y, z):
     return _ways(x, y, z)[2] * _ways(x, y, z)[3]
 
 
+@mistake("branches.dy", "One of the two gradients of y replaces the other", MEETS)
+def dy_replaced_and_tie_to_z(x, y, z):
+    _, _, through_sum, through_maximum, _ = _ways(x, y, z)
+    return through_maximum if y > z else through_sum
+
+
+@mistake(
+    "branches.dx",
+    "x gets what comes back through the maximum too",
+    "x goes one way only, into the sum.",
+)
+def dx_through_the_maximum(x, y, z):
+    return sum(_ways(x, y, z)[2:4])
+
+
+@mistake(
+    "branches.dx",
+    "y stands where the maximum belongs",
+    "The slope by the sum is the other factor, the larger of y and z.",
+)
+def dx_is_y(x, y, z):
+    return y
+
+
+@mistake(
+    "branches",
+    "The gradient of the product is left out",
+    "Both ways begin behind the product: what does the mul gate hand to the sum, and what to the "
+    "maximum?",
+)
+def branches_without_mul(x, y, z):
+    return _ways(x, y, z)[0], 1.0, 1.0 + (y >= z), float(z > y)
+
+
+@mistake(
+    "branches",
+    "The mul gate hands back its output",
+    "What comes in at the end is 1, not f. Each factor gets 1 times the other one.",
+)
+def branches_begin_with_f(x, y, z):
+    f, *gradients = _ways(x, y, z)
+    dx, through_sum, through_maximum, dz = (f * gradient for gradient in gradients)
+    return f, dx, through_sum + through_maximum, dz
+
+
+@mistake(
+    "branches.dy",
+    "The two gradients of y are multiplied",
+    "Along one way slopes multiply. Of two ways the gradients add up.",
+)
+def dy_multiplied_where_y_wins(x, y, z):
+    _, _, through_sum, through_maximum, _ = _ways(x, y, z)
+    return through_sum * through_maximum if y >= z else through_sum
+
+
 BEHIND = (
     "The max gate hands on what comes in from above, and that is not 1: behind it stands a product."
 )
@@ -364,6 +341,16 @@ def branches_to_both(x, y, z):
 
 @mistake(
     "branches",
+    "The max gate always hands the gradient to y",
+    "Which of the two is the larger one depends on the numbers.",
+)
+def branches_to_y(x, y, z):
+    f, dx, dy, *_ = _ways(x, y, z)
+    return f, dx, dy + x + y, 0.0
+
+
+@mistake(
+    "branches",
     "The mul gate does not switch",
     "In a product, the slope by one factor is the other factor.",
 )
@@ -390,6 +377,16 @@ def branches_tie_to_z(x, y, z):
 def branches_tie_to_both(x, y, z):
     f, dx, dy, through, _ = _ways(x, y, z)
     return f, dx, dy + through, (x + y) * (z >= y)
+
+
+@mistake(
+    "branches",
+    "At a tie nobody gets the gradient",
+    "Where y and z are equal, y gets it: it stands first.",
+)
+def branches_tie_to_nobody(x, y, z):
+    f, dx, dy, _, dz = _ways(x, y, z)
+    return f, dx, dy + (x + y) * (y > z), dz
 
 
 @mistake(
@@ -511,6 +508,54 @@ def neuron_not_switched(w, x):
     out, dw, _ = _neuron(w, x, _right_slope)
     local = dw[2]
     return out, np.append(local * w[:2], local), local * x
+
+
+@mistake(
+    "neuron",
+    "The mul gates do not switch",
+    "In w0 · x0 the slope by w0 is x0, and the other way around. The bias has a gradient too.",
+)
+def neuron_not_switched_without_bias(w, x):
+    out, dw, dx = _neuron(w, x, _right_slope)
+    return out, dx, dw[:2]
+
+
+@mistake(
+    "neuron",
+    "The mul gates do not switch",
+    "In w0 · x0 the slope by w0 is x0, and the other way around. The bias has slope 1.",
+)
+def neuron_not_switched_with_bias(w, x):
+    out, dw, _ = _neuron(w, x, _right_slope)
+    return out, dw[2] * w, dw[:2]
+
+
+@mistake(
+    "neuron",
+    "The sigmoid's slope has a factor too many",
+    f"{SIGMOID} Is out in it twice?",
+)
+def neuron_slope_twice_out(w, x):
+    return _neuron(w, x, lambda out, s: out * (1 - out) * out)
+
+
+@mistake(
+    "neuron",
+    "dw and dx are returned in the wrong order",
+    "After out comes dw, with three numbers, then dx.",
+)
+def neuron_swapped(w, x):
+    out, dw, dx = _neuron(w, x, _right_slope)
+    return out, dx, dw
+
+
+@mistake(
+    "neuron.dw",
+    "The bias has a gradient too",
+    "w2 is a weight like the others: dw holds three numbers.",
+)
+def dw_of_two(w, x):
+    return _neuron(w, x, _right_slope)[1][:2]
 
 
 @mistake(

@@ -136,6 +136,34 @@ def all_at_once_one_number(f, x, h=1e-5):
     return (f(x + h) - f(x - h)) / (2 * h)
 
 
+ALONE = (
+    "f takes an array in the shape of x. Move one entry of it, and hand f the whole array, with "
+    "all others where they were."
+)
+
+
+@mistake("numeric_gradient", "f is given one entry, not the whole array", ALONE)
+def entries_alone(f, x, h=1e-5):
+    gradient = np.zeros(x.shape)
+    for index in np.ndindex(x.shape):
+        gradient[index] = (f(x[index] + h) - f(x[index] - h)) / (2 * h)
+    return gradient
+
+
+@mistake("numeric_gradient", "f is given one entry, not the whole array", ALONE)
+def items_alone(f, x, h=1e-5):
+    return np.array([(f(item + h) - f(item - h)) / (2 * h) for item in x])
+
+
+@mistake(
+    "numeric_gradient",
+    "The other entries are set to zero",
+    "The step is added to x. Where it stands alone, f is called near zero and not near x.",
+)
+def step_from_zero(f, x, h=1e-5):
+    return _each(f, x, h, lambda x, step: (f(step) - f(-step)) / (2 * h))
+
+
 @mistake(
     "numeric_gradient",
     "Whole rows are moved at once",
@@ -179,6 +207,19 @@ def flat_gradient(f, x, h=1e-5):
 )
 def own_step(f, x, h=1e-5):
     return _each(f, x, 1e-5, lambda x, step: (f(x + step) - f(x - step)) / 2e-5)
+
+
+@mistake(
+    "numeric_gradient",
+    "More steps are taken than one up and one down",
+    "A formula with four values of f errs less, but it is another one. Two values are asked for.",
+)
+def four_values(f, x, h=1e-5):
+    def quotient(x, step):
+        near, far = (f(x + k * step) - f(x - k * step) for k in (1, 2))
+        return (8 * near - far) / (12 * h)
+
+    return _each(f, x, h, quotient)
 
 
 @mistake(
@@ -395,6 +436,38 @@ def over_sum_of_norms(a, b):
     return norm(a - b) / (norm(a) + norm(b))
 
 
+@mistake("relative_error", DENOMINATOR, f"{WHICH} Here it is the first one.")
+def over_the_first_as_it_comes(a, b):
+    with np.errstate(all="ignore"):
+        return (np.abs(a - b) / np.abs(a)).max()
+
+
+@mistake("relative_error", DENOMINATOR, f"{WHICH} Here it is the second one.")
+def over_the_second_as_it_comes(a, b):
+    with np.errstate(all="ignore"):
+        return (np.abs(a - b) / np.abs(b)).max()
+
+
+@mistake("relative_error", DENOMINATOR, f"{WHICH} Here it is the smaller one.")
+def over_the_smaller_as_it_comes(a, b):
+    with np.errstate(all="ignore"):
+        return (np.abs(a - b) / np.minimum(np.abs(a), np.abs(b))).max()
+
+
+ENTRIES = "A whole array is asked which is larger"
+MAXIMUM = "np.maximum compares two arrays entry by entry; max and np.max do something else."
+
+
+@mistake("relative_error", ENTRIES, MAXIMUM)
+def larger_by_max(a, b):
+    return (np.abs(a - b) / max(np.abs(a), np.abs(b))).max()
+
+
+@mistake("relative_error", ENTRIES, MAXIMUM)
+def larger_by_np_max(a, b):
+    return (np.abs(a - b) / np.max(np.abs(a), np.abs(b))).max()
+
+
 ALL = "The largest error is asked for: one wrong entry has to show, however many are right."
 
 
@@ -439,6 +512,15 @@ def nan_at_zeros(a, b):
 )
 def zero_where_one_is_zero(a, b):
     return np.where((a == 0) | (b == 0), 0.0, _over(a, b, _larger(a, b))).max()
+
+
+@mistake(
+    "relative_error",
+    "A single zero makes the error 0",
+    "Only where both are zero they agree. All other entries still have to be compared.",
+)
+def zero_if_any_is_zero(a, b):
+    return 0.0 if (a == 0).any() else _over(a, b, _larger(a, b)).max()
 
 
 @mistake(
@@ -513,7 +595,7 @@ def _slope(f, x, v, h):
 
 @mistake(
     "directional_error",
-    "f is called for every entry",
+    "f is called more than twice",
     "All entries move at once, each by its own share: x + h · v. Two calls of f are enough.",
 )
 def entry_by_entry(f, x, analytic, v, h=1e-5):
@@ -565,6 +647,64 @@ def directional_forward(f, x, analytic, v, h=1e-5):
 )
 def directional_absolute(f, x, analytic, v, h=1e-5):
     return abs((analytic * v).sum() - _slope(f, x, v, h))
+
+
+@mistake(
+    "directional_error",
+    "Where one of the two slopes is zero nothing is compared",
+    "The error is 0 only where both are zero. A gradient of zeros is wrong beside a slope of 2.",
+)
+def directional_zero_where_one_is_zero(f, x, analytic, v, h=1e-5):
+    got, expected = (analytic * v).sum(), _slope(f, x, v, h)
+    return 0.0 if got * expected == 0 else _ratio(got, expected)
+
+
+def _over_what(denominator):
+    def wrong(f, x, analytic, v, h=1e-5):
+        got, expected = (analytic * v).sum(), _slope(f, x, v, h)
+        with np.errstate(all="ignore"):
+            return float(got != expected and abs(got - expected) / denominator(got, expected))
+
+    return wrong
+
+
+for _constant in (1e-8, 1e-12):
+    for _of in (
+        lambda a, b, c=_constant: max(abs(a), abs(b)) + c,
+        lambda a, b, c=_constant: max(abs(a), abs(b), c),
+    ):
+        mistake("directional_error", "A constant stands in the denominator", FLOOR)(_over_what(_of))
+
+for _where, _size in {
+    "the sum of both": lambda a, b: abs(a) + abs(b),
+    "the first one": lambda a, b: abs(a),
+    "the second one": lambda a, b: abs(b),
+    "the larger one with its sign": max,
+}.items():
+    mistake(
+        "directional_error",
+        DENOMINATOR,
+        f"Divide by the larger of the two, without their signs. Here it is {_where}.",
+    )(_over_what(_size))
+
+
+@mistake(
+    "directional_error",
+    "The difference is divided by 2 and multiplied by h",
+    "Python reads / 2 * h from left to right. Are there parentheses around the denominator?",
+)
+def directional_precedence(f, x, analytic, v, h=1e-5):
+    return _ratio((analytic * v).sum(), _slope(f, x, v, h) * h * h)
+
+
+@mistake(
+    "directional_error",
+    "The direction is made one of length 1",
+    "Any v will do, as long as both sides take the same. It is given: take it as it is.",
+)
+def directional_normalized(f, x, analytic, v, h=1e-5):
+    with np.errstate(all="ignore"):
+        return _ratio((analytic * v).sum(), _slope(f, x, v / np.linalg.norm(v), h))
 
 
 @mistake(

@@ -94,7 +94,7 @@ def affine_out_transposed(x, w, b):
     "* takes numbers at the same place. The product of matrices is @.",
 )
 def affine_entry_by_entry(x, w, b):
-    return _only_if(x.shape == w.shape, lambda: x * w + b)
+    return _only_if(x.shape == w.shape or w.size == 1, lambda: x * w + b)
 
 
 @mistake(
@@ -180,6 +180,15 @@ def affine_without_dout(dout, cache):
 def affine_dx_w_not_transposed(dout, cache):
     w = cache[1]
     return _only_if(w.shape[0] == w.shape[1], lambda: dout @ w)
+
+
+@mistake(
+    "affine_backward.dx",
+    "dx holds only the last output's gradient",
+    "A feature goes into all outputs of its row, and what comes back adds up: = or +=?",
+)
+def affine_dx_last_output(dout, cache):
+    return dout[:, -1:] * cache[1][:, -1]
 
 
 @mistake(
@@ -390,6 +399,15 @@ def affine_db_last_row(dout, cache):
 )
 def affine_db_first_row(dout, cache):
     return dout[0]
+
+
+@mistake(
+    "affine_backward.db",
+    "dout is added once for every feature",
+    "A bias is added once to each output, whatever the number of features: is db inside that loop?",
+)
+def affine_db_for_every_feature(dout, cache):
+    return dout.sum(axis=0) * len(cache[1])
 
 
 @mistake(

@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from cnnlab.check.mistakes.base import Undecided, mistake
+from cnnlab.check.mistakes.base import SizesClash, Undecided, mistake
 from cnnlab.shapes import output_size
 
 LOCAL, TILED = "local_forward", "tiled_forward"
+NO_END = "range(n) ends before n by itself: nothing has to be taken off."
+RETURNS = "The others are still zero. Does a return stand inside a loop?"
 
 
 def _size(x, w, stride, pad):
@@ -423,8 +425,11 @@ def tiled_by_pixel(x, w, b, *, stride=1, pad=0):
     return _tiled(x, w, b, stride, pad, choose)
 
 
-NOT_REPEATED = "Filters or biases are looked up as if every position had its own"
-AGAIN = "There are only TH × TW sets of them: after the last one comes the first again."
+NOT_REPEATED = "Filters or biases are looked up beyond the end of the tile"
+AGAIN = (
+    "There are only TH × TW sets of them: after the last one comes the first again. Rows of the "
+    "tile count from 0 to TH − 1, columns from 0 to TW − 1."
+)
 
 
 @mistake(TILED, NOT_REPEATED, AGAIN)
@@ -491,3 +496,156 @@ def tiled_all_sets(x, w, b, *, stride=1, pad=0):
         _right(x, w[p : p + 1, q : q + 1], b[p : p + 1, q : q + 1], stride, pad)
         for p, q in np.ndindex(w.shape[:2])
     )
+
+
+# Learners' slips beside one another, and those of unfinished loops
+
+ONE_SIDED = "With padding, a window does not fit its filter"
+CUT_FROM_THE_COPY = (
+    "Only where pad is not 0 it stops. Is the window cut out of the padded copy? And has the copy "
+    "zeros on both sides of height and width, and of no other axis?"
+)
+
+
+@_of_both(ONE_SIDED, CUT_FROM_THE_COPY)
+def local_window_over_the_edge(x, w, b, *, stride=1, pad=0):
+    if pad:
+        raise SizesClash
+    return _right(x, w, b, stride, pad)
+
+
+@_of_both("Only filter 0 is used", "Each set holds K filters: filter k makes output channel k.")
+def local_first_filter_with_all_biases(x, w, b, *, stride=1, pad=0):
+    return _right(x, np.repeat(w[..., :1], w.shape[5], axis=5), b, stride, pad)
+
+
+@_of_both(
+    "The K filters are added up",
+    "A sum runs over rows, columns and channels of the window. Each filter has a sum of its own.",
+)
+def local_filters_added_up(x, w, b, *, stride=1, pad=0):
+    total = w.sum(axis=5, keepdims=True)
+    return _right(x, np.broadcast_to(total, w.shape), b, stride, pad)
+
+
+REPLACED = "Only the last product of the window is kept"
+ADDED = "Each product replaces the one before it. They are to be added up: = or +=?"
+
+
+def _last_product(w):
+    last = np.zeros_like(w)
+    last[:, :, -1, -1, -1] = w[:, :, -1, -1, -1]
+    return last
+
+
+@_of_both(REPLACED, ADDED)
+def local_last_product(x, w, b, *, stride=1, pad=0):
+    return _right(x, _last_product(w), b, stride, pad)
+
+
+@_of_both(REPLACED, ADDED)
+def local_last_product_without_bias(x, w, b, *, stride=1, pad=0):
+    return _right(x, _last_product(w), np.zeros_like(b), stride, pad)
+
+
+@_of_both("Only the bias is left", "Does it replace the sum, or is it added to it: = or +=?")
+def local_bias_alone(x, w, b, *, stride=1, pad=0):
+    return _right(x, np.zeros_like(w), b, stride, pad)
+
+
+@_of_both(
+    "One set of filters is used everywhere, and the bias is missing",
+    "The set that a position looks through depends on where it is. Then each output gets its bias.",
+)
+def local_convolution_without_bias(x, w, b, *, stride=1, pad=0):
+    return _right(x, w[:1, :1], np.zeros_like(b[:1, :1]), stride, pad)
+
+
+@_of_both("The last row is never computed", NO_END)
+def local_without_last_row(x, w, b, *, stride=1, pad=0):
+    out = _right(x, w, b, stride, pad)
+    out[:, -1] = 0
+    return out
+
+
+@_of_both("The last column is never computed", NO_END)
+def local_without_last_column(x, w, b, *, stride=1, pad=0):
+    out = _right(x, w, b, stride, pad)
+    out[:, :, -1] = 0
+    return out
+
+
+@_of_both("The last row and column are never computed", NO_END)
+def local_without_last_row_and_column(x, w, b, *, stride=1, pad=0):
+    out = _right(x, w, b, stride, pad)
+    out[:, -1] = out[:, :, -1] = 0
+    return out
+
+
+def _only(place):
+    def wrong(x, w, b, *, stride=1, pad=0):
+        out = _right(x, w, b, stride, pad)
+        first = np.zeros_like(out)
+        first[place] = out[place]
+        return first
+
+    wrong.__name__ = f"local_only_{len(place)}"
+    return wrong
+
+
+_of_both("Only the first position is computed", RETURNS)(_only((0, 0, 0)))
+_of_both("Only the first row is computed", RETURNS)(_only((0, 0)))
+_of_both("Only the first row of each image is computed", RETURNS)(_only((slice(None), 0)))
+
+
+@mistake(LOCAL, SWAPPED, ROW_FIRST)
+def local_swapped_but_for_the_bias(x, w, b, *, stride=1, pad=0):
+    choose = (lambda i, j: (j, i)), (lambda i, j: (i, j))
+    return _local(x, w, b, stride, pad, choose[0], choose_bias=choose[1])
+
+
+@mistake(TILED, SWAPPED, ROW_FIRST)
+def tiled_row_and_column_swapped(x, w, b, *, stride=1, pad=0):
+    return _tiled(x, w, b, stride, pad, lambda i, j, TH, TW: (j % TH, i % TW))
+
+
+ONE_PERIOD = "One side of the tile is used for rows and columns"
+TWO_PERIODS = "TH says after how many rows the filters repeat, TW after how many columns."
+
+
+@mistake(TILED, ONE_PERIOD, TWO_PERIODS)
+def tiled_height_for_both(x, w, b, *, stride=1, pad=0):
+    return _tiled(x, w, b, stride, pad, lambda i, j, TH, TW: (i % TH, j % TH))
+
+
+@mistake(TILED, ONE_PERIOD, TWO_PERIODS)
+def tiled_width_for_both(x, w, b, *, stride=1, pad=0):
+    return _tiled(x, w, b, stride, pad, lambda i, j, TH, TW: (i % TW, j % TW))
+
+
+@mistake(
+    TILED,
+    "The turns begin one place late",
+    "The first position uses the first set: row 0 and column 0 of the tile.",
+)
+def tiled_one_late(x, w, b, *, stride=1, pad=0):
+    return _tiled(x, w, b, stride, pad, lambda i, j, TH, TW: ((i + 1) % TH, (j + 1) % TW))
+
+
+@mistake(
+    TILED,
+    "The padding is not in OH and OW",
+    "The image is padded, but the output is as small as without. What has output_size to know?",
+)
+def tiled_size_without_padding(x, w, b, *, stride=1, pad=0):
+    OH, OW = _size(x, w, stride, 0)
+    return _right(x, w, b, stride, pad)[:, :OH, :OW]
+
+
+@mistake(
+    TILED,
+    "stride and pad are handed over without their names",
+    "shapes.output_size takes the two sizes by place, and the rest by name: stride= and pad=.",
+)
+def tiled_size_by_place(x, w, b, *, stride=1, pad=0):
+    return output_size(x.shape[1], w.shape[2], stride, pad)  # type: ignore[call-arg]

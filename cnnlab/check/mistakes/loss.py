@@ -24,6 +24,12 @@ def _both(scores, y, **how):
     return _loss(log_p, at_label), (p - at_label) / len(y)
 
 
+def _exp_of_log_p(scores, y, **how):
+    """With p taken of its logarithm."""
+    log_p, _, at_label = _softmax_loss(scores, y, **how)
+    return _loss(log_p, at_label), (np.exp(log_p) - at_label) / len(y)
+
+
 def _log_of_p(scores, y, **how):
     """With the logarithm taken of p."""
     _, p, at_label = _softmax_loss(scores, y, **how)
@@ -90,7 +96,73 @@ def log_of_softmax_shifted_by_the_largest(scores, y):
     return _log_of_p(scores, y, shift=scores.max())
 
 
-@mistake("softmax_loss", "The mean of the row is subtracted", SUBTRACT)
+COLUMN = "The largest of each column is subtracted"
+SAME = "A row has to lose one and the same number, or its probabilities change: axis 0 or axis 1?"
+
+
+@mistake("softmax_loss", COLUMN, SAME)
+def softmax_shifted_by_columns(scores, y):
+    return _both(scores, y, shift=scores.max(axis=0))
+
+
+@mistake("softmax_loss", COLUMN, SAME)
+def log_of_softmax_shifted_by_columns(scores, y):
+    return _log_of_p(scores, y, shift=scores.max(axis=0))
+
+
+def _totals_down_the_columns(scores, axis):
+    """The shift is right, but each exp is divided by the sum of its column, or of all."""
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    total = np.exp(shifted).sum(axis=axis, keepdims=True)
+    with np.errstate(all="ignore"):
+        return shifted - np.log(total), np.exp(shifted) / total
+
+
+def _with_totals(axis, *, of_p):
+    def wrong(scores, y):
+        log_p, p = _totals_down_the_columns(scores, axis)
+        at_label = _softmax_loss(scores, y)[2]
+        with np.errstate(all="ignore"):
+            return _loss(np.log(p) if of_p else log_p, at_label), (p - at_label) / len(y)
+
+    return wrong
+
+
+for _axis, _where in ((0, "a column"), (None, "the whole array")):
+    for _of_p in (False, True):
+        mistake("softmax_loss", AXIS, f"{ROWS} Here the sum is that of {_where}.")(
+            _with_totals(_axis, of_p=_of_p)
+        )
+
+
+for _name, _look, _shift in (
+    (OVERFLOW, SUBTRACT, lambda scores: 0),
+    (GLOBAL, OWN, lambda scores: scores.max()),
+    (COLUMN, SAME, lambda scores: scores.max(axis=0)),
+):
+    mistake("softmax_loss", _name, _look)(
+        lambda scores, y, shift=_shift: _exp_of_log_p(scores, y, shift=shift(scores))
+    )
+
+LARGEST = "What is subtracted is not the largest score of the row"
+
+
+@mistake("softmax_loss", LARGEST, SUBTRACT)
+def softmax_shifted_by_the_smallest(scores, y):
+    return _both(scores, y, shift=scores.min(axis=1, keepdims=True))
+
+
+@mistake(
+    "softmax_loss",
+    LARGEST,
+    "It is the largest size. Where all scores are far below 0 every exp is then 0, and 0/0 is no "
+    "number: take the largest score as it is, with its sign.",
+)
+def softmax_shifted_by_the_size(scores, y):
+    return _both(scores, y, shift=np.abs(scores).max(axis=1, keepdims=True))
+
+
+@mistake("softmax_loss", LARGEST, SUBTRACT)
 def softmax_shifted_by_the_mean(scores, y):
     return _both(scores, y, shift=scores.mean(axis=1, keepdims=True))
 
@@ -328,6 +400,25 @@ def gradient_without_label(scores, y):
 @mistake("softmax_loss.dscores", LABEL, f"{COMES} The division by N is missing as well.")
 def gradient_is_p(scores, y):
     return _softmax_loss(scores, y)[1]
+
+
+@mistake(
+    "softmax_loss.dscores",
+    "The labels themselves are subtracted",
+    "y holds places, not numbers to subtract: in row n it is column y[n] that loses 1.",
+)
+def gradient_minus_labels(scores, y):
+    return (_softmax_loss(scores, y)[1] - y[:, None]) / len(y)
+
+
+@mistake(
+    "softmax_loss.dscores",
+    "The entry at the label is replaced by −1",
+    "The 1 is subtracted from the p that stands there: = or -=?",
+)
+def gradient_label_replaced(scores, y):
+    _, p, at_label = _softmax_loss(scores, y)
+    return np.where(at_label, -1.0, p) / len(y)
 
 
 @mistake(

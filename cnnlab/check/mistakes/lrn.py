@@ -133,7 +133,7 @@ def inverse_without_x(x, *, n, k, alpha, beta):
 @mistake(
     "lrn_forward",
     "The last neighbor is left out",
-    "A slice ends before its second number. Channel i + n//2 still belongs to the sum.",
+    "A slice or a range ends before its second number. Channel i + n//2 still belongs to the sum.",
 )
 def last_left_out(x, *, n, k, alpha, beta):
     return x / (k + alpha * _around(x**2, n // 2, n // 2 - 1)) ** beta
@@ -279,6 +279,122 @@ def one_after_the_other(x, *, n, k, alpha, beta):
     return out
 
 
+@mistake(
+    "lrn_forward",
+    "The first channels get no sum, and the last neighbor is left out",
+    "A slice that starts below 0 counts from the end of the axis: where does the sum begin for "
+    "channel 0? And a slice ends before its second number.",
+)
+def negative_start_and_last_left_out(x, *, n, k, alpha, beta):
+    C, half, squares = x.shape[-1], n // 2, x**2
+    sums = [squares[..., i - half : i + half].sum(axis=-1) for i in range(C)]
+    return x / (k + alpha * np.stack(sums, axis=-1)) ** beta
+
+
+@mistake(
+    "lrn_forward",
+    "The first channels have the last ones for neighbors",
+    "−1 is the last channel. Where does j begin for channel 0?",
+)
+def negative_neighbors(x, *, n, k, alpha, beta):
+    C, half = x.shape[-1], n // 2
+    sums = [sum(x[..., j] ** 2 for j in range(i - half, min(C, i + half + 1))) for i in range(C)]
+    return x / (k + alpha * np.stack(sums, axis=-1)) ** beta
+
+
+@mistake(
+    "lrn_forward",
+    "Images and places are added up too",
+    "The sum runs over channels alone: without an axis, sum() adds up everything.",
+)
+def all_summed(x, *, n, k, alpha, beta):
+    C, half = x.shape[-1], n // 2
+    near = [x[..., max(0, i - half) : i + half + 1] for i in range(C)]
+    return x / (k + alpha * np.array([(part**2).sum() for part in near])) ** beta
+
+
+@mistake(
+    "lrn_forward",
+    "Only the last neighbor counts",
+    "The squares of all neighbors add up. Is there an = where += is meant?",
+)
+def last_neighbor_only(x, *, n, k, alpha, beta):
+    last = np.minimum(np.arange(x.shape[-1]) + n // 2, x.shape[-1] - 1)
+    return x / (k + alpha * x[..., last] ** 2) ** beta
+
+
+@mistake(
+    "lrn_forward",
+    "The sum goes on from one channel to the next",
+    "Each channel has a sum of its own, which begins at 0.",
+)
+def never_reset(x, *, n, k, alpha, beta):
+    return x / (k + alpha * np.cumsum(_energy(x, n), axis=-1)) ** beta
+
+
+@mistake(
+    "lrn_forward",
+    "The last channel is nobody's neighbor",
+    "A slice or a range ends before its second number: to reach channel C − 1 it has to be C.",
+)
+def last_channel_left_out(x, *, n, k, alpha, beta):
+    C, half, squares = x.shape[-1], n // 2, x**2
+    ends = [min(C - 1, i + half) for i in range(C)]
+    sums = [squares[..., max(0, i - half) : end].sum(axis=-1) for i, end in enumerate(ends)]
+    return x / (k + alpha * np.stack(sums, axis=-1)) ** beta
+
+
+@mistake(
+    "lrn_forward",
+    "The channels at the ends are repeated",
+    "What is not there counts as zero.",
+)
+def ends_repeated(x, *, n, k, alpha, beta):
+    half = n // 2
+    padded = np.pad(x, [(0, 0)] * 3 + [(half, half)], mode="edge")
+    return x / (k + alpha * _energy(padded, n)[..., half : half + x.shape[-1]]) ** beta
+
+
+@mistake(
+    "lrn_forward",
+    "The channels at the ends are left out",
+    "They have fewer neighbors, but a result too: every channel gets one.",
+)
+def inner_channels_only(x, *, n, k, alpha, beta):
+    C, half = x.shape[-1], n // 2
+    out = x / (k + alpha * _energy(x, n)) ** beta
+    out[..., :half] = out[..., max(half, C - half) :] = 0
+    return out
+
+
+@mistake(
+    "lrn_forward",
+    "beta multiplies where it should be a power",
+    "s is raised to beta.",
+)
+def times_beta(x, *, n, k, alpha, beta):
+    return x / ((k + alpha * _energy(x, n)) * beta)
+
+
+@mistake(
+    "lrn_forward",
+    "x is raised to the power too",
+    "Only s is, and x is divided by the result: look at the brackets.",
+)
+def power_of_all(x, *, n, k, alpha, beta):
+    with np.errstate(all="ignore"):
+        return (x / (k + alpha * _energy(x, n))) ** beta
+
+
+@mistake(
+    "lrn_forward",
+    "k multiplies the sum too",
+    "k is added after the sum has been multiplied by alpha: look at the brackets.",
+)
+def k_times_sum(x, *, n, k, alpha, beta):
+    return x / ((k + alpha) * _energy(x, n)) ** beta
+
+
 # Backward
 
 
@@ -410,3 +526,47 @@ def s_outside(dout, cache):
 def dout_outside(dout, cache):
     x, n, s, alpha, beta = _parts(cache)
     return dout / s**beta - 2 * alpha * beta * x * dout * _window(x / s**beta / s, n)
+
+
+@mistake(
+    "lrn_backward",
+    "dout is missing in the sum",
+    "Each neighbor has a gradient of its own: dout[j] belongs to the terms that are added up.",
+)
+def without_dout(dout, cache):
+    x, n, s, alpha, beta = _parts(cache)
+    return dout / s**beta - 2 * alpha * beta * x * _window(x / s**beta / s, n)
+
+
+@mistake(
+    "lrn_backward",
+    "1 is added to the power, not to beta",
+    "The exponent is beta + 1 as a whole: look at the brackets.",
+)
+def one_outside(dout, cache):
+    x, n, s, alpha, beta = _parts(cache)
+    return dout / s**beta - 2 * alpha * beta * x * _window(dout * x / (s**beta + 1), n)
+
+
+@mistake(
+    "lrn_backward",
+    "The power is missing in the first term",
+    "x was divided by s to the power beta, and so is dout.",
+)
+def first_without_power(dout, cache):
+    return dout / _parts(cache)[2] - _second(dout, cache)
+
+
+@mistake(
+    "lrn_backward",
+    "The last neighbor is left out",
+    "A slice or a range ends before its second number. Channel i + n//2 still belongs to the sums.",
+)
+def back_last_left_out(dout, cache):
+    x, n, k, alpha, beta = cache
+
+    def around(a):
+        return _around(a, n // 2, n // 2 - 1)
+
+    s = k + alpha * around(x**2)
+    return dout / s**beta - 2 * alpha * beta * x * around(dout * x / s**beta / s)

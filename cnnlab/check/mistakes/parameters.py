@@ -1,6 +1,7 @@
 """Mistakes in counting what a layer learns: dense, local, tiled and conv, each on its own."""
 
 import math
+from itertools import permutations
 
 from cnnlab.check.mistakes.base import mistake
 
@@ -13,7 +14,9 @@ def _right(size_in, size_out, kernel_size, tile):
 
 
 NO_BIASES = "The biases are missing"
-BIASES = "Every output number is a sum of products and one more number, which is learned too."
+BIASES = "Each unit, and each filter that is learned, has one bias of its own."
+EACH_UNIT = "Each unit has one bias of its own: how many units are there?"
+EACH_FILTER = "Each filter that is learned has one bias of its own: how many are there?"
 
 
 def _biases(size_out, tile):
@@ -27,20 +30,27 @@ def _register_biases():
     def wrong_biases(place, part, count):
         def wrong(size_in, size_out, kernel_size, tile):
             right = _right(size_in, size_out, kernel_size, tile)[place]
-            return right - _biases(size_out, tile)[part] + count(size_out)
+            return right - _biases(size_out, tile)[part] + count(size_out, tile)
 
         return wrong
 
-    per_filter = "One bias for each filter, however many copies of it there are"
-    own = "What has weights of its own has a bias of its own. How many sets of K filters are there?"
+    per_filter = "Only K biases are counted"
+    per_set = "One bias for each set of filters"
+    own = "A set holds K filters, and each of them has a bias of its own."
     for place, part in enumerate(("dense", "local", "tiled", "conv")):
         key = f"parameter_counts.{part}"
-        mistake(key, NO_BIASES, BIASES)(wrong_biases(place, part, lambda size_out: 0))
-        mistake(key, "Only one bias is counted", BIASES)(
-            wrong_biases(place, part, lambda size_out: 1)
+        look = EACH_UNIT if part == "dense" else EACH_FILTER
+        mistake(key, NO_BIASES, look)(wrong_biases(place, part, lambda out, tile: 0))
+        mistake(key, "Only one bias is counted", look)(
+            wrong_biases(place, part, lambda out, tile: 1)
         )
         if part != "conv":
-            mistake(key, per_filter, own)(wrong_biases(place, part, lambda size_out: size_out[2]))
+            mistake(key, per_filter, look)(wrong_biases(place, part, lambda out, tile: out[2]))
+    for place, part, sets in (
+        (1, "local", lambda out, tile: math.prod(out[:2])),
+        (2, "tiled", lambda out, tile: math.prod(tile)),
+    ):
+        mistake(f"parameter_counts.{part}", per_set, own)(wrong_biases(place, part, sets))
 
 
 DEPTH = "A filter spans the full depth of the input: C is a factor too."
@@ -64,6 +74,24 @@ def counts_floats(size_in, size_out, kernel_size, tile):
 
 
 _register_biases()
+
+
+def _in_order(order):
+    def counts_in_another_order(size_in, size_out, kernel_size, tile):
+        right = _right(size_in, size_out, kernel_size, tile)
+        return tuple(right[place] for place in order)
+
+    mistake(
+        "parameter_counts",
+        "The four counts are returned in another order",
+        "The order is dense, local, tiled, conv.",
+        together=True,
+    )(counts_in_another_order)
+
+
+for _order in permutations(range(4)):
+    if _order != (0, 1, 2, 3):
+        _in_order(_order)
 
 
 def _of_filters(part, name, look):
@@ -241,3 +269,37 @@ def conv_bias_for_each_position(size_in, size_out, kernel_size, tile):
 )
 def conv_is_local(size_in, size_out, kernel_size, tile):
     return _right(size_in, size_out, kernel_size, tile)[1]
+
+
+def _connections(size_in, size_out, kernel_size):
+    return math.prod(size_out) * math.prod(kernel_size) * size_in[2]
+
+
+CONNECTIONS = "The connections are counted, not the weights"
+LEARNED = "A weight that is used at many positions is many connections, and is learned once."
+
+
+@_count("conv", CONNECTIONS, LEARNED)
+def conv_connections(size_in, size_out, kernel_size, tile):
+    return _connections(size_in, size_out, kernel_size)
+
+
+@_count("conv", CONNECTIONS, LEARNED)
+def conv_connections_and_biases(size_in, size_out, kernel_size, tile):
+    return _connections(size_in, size_out, kernel_size) + size_out[2]
+
+
+@_count("tiled", CONNECTIONS, LEARNED)
+def tiled_connections(size_in, size_out, kernel_size, tile):
+    return _connections(size_in, size_out, kernel_size)
+
+
+@_count("tiled", CONNECTIONS, LEARNED)
+def tiled_connections_and_biases(size_in, size_out, kernel_size, tile):
+    return _connections(size_in, size_out, kernel_size) + math.prod(tile) * size_out[2]
+
+
+@_count("tiled", AS_OFTEN, AGAIN)
+def tiled_positions_by_places(size_in, size_out, kernel_size, tile):
+    laid = math.prod(size_out[:2]) // math.prod(tile)
+    return laid * _right(size_in, size_out, kernel_size, tile)[3]

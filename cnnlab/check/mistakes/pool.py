@@ -1,10 +1,11 @@
 """Mistakes in the forward pass of max and average pooling."""
 
 import math
+from itertools import product
 
 import numpy as np
 
-from cnnlab.check.mistakes.base import mistake
+from cnnlab.check.mistakes.base import SizesClash, WrongNumbers, mistake
 from cnnlab.shapes import output_size
 
 
@@ -573,3 +574,243 @@ def avg_of_positives(out, x, kernel_size, stride):
         return np.maximum(window, 0).sum(axis=(1, 2)) / np.maximum(count, 1)
 
     return _pool(x, positives, kernel_size, stride)
+
+
+# Slips of both that are seen less often
+
+
+def _each_image(summarize, *, each_channel=False):
+    """Loops over images too, over channels where so told, and whatever comes of a window there."""
+
+    def pooled(x, *, kernel_size, stride):
+        (FH, FW), S = kernel_size, stride
+        out = np.zeros((len(x), *_size(x, kernel_size, stride), x.shape[3]))
+        for n, i, j in np.ndindex(out.shape[:3]):
+            window = x[n, i * S : i * S + FH, j * S : j * S + FW]
+            if each_channel:
+                for c in range(x.shape[3]):
+                    out[n, i, j, c] = summarize(window[..., c])
+            else:
+                out[n, i, j] = summarize(window)
+        return out
+
+    return pooled
+
+
+def _all_images(summarize):
+    def pooled(x, *, kernel_size, stride):
+        return _pool(x, summarize, kernel_size, stride)
+
+    return pooled
+
+
+WHICH_AXES = "A window has two axes, its rows and its columns. Which two of the array's are they?"
+WHOLE = {"max_pool_forward": np.max, "avg_pool_forward": np.mean}
+
+for _operation, _whole in WHOLE.items():
+    _axes = mistake(_operation, "The window is summarized over the wrong axes", WHICH_AXES)
+    for _axis in (0, 1, 2, (0, 2), (1, 2)):
+        _axes(_each_image(lambda window, f=_whole, axis=_axis: f(window, axis=axis)))
+    for _axis in (0, 1, 2, 3, (0, 1), (1, 3), (2, 3)):
+        _axes(_all_images(lambda window, f=_whole, axis=_axis: f(window, axis=axis)))
+    _tuple = mistake(
+        _operation, "The two axes are not handed over as one", f"{WHICH_AXES} axis takes a tuple."
+    )
+    for _pair in ((0, 1), (1, 2)):
+        _name = "max" if _whole is np.max else "mean"
+        for _loops in (_each_image, _all_images):
+            _tuple(_loops(lambda window, f=_name, pair=_pair: getattr(window, f)(*pair)))
+
+_builtin = mistake(
+    "max_pool_forward",
+    "Python's max instead of NumPy's",
+    "It compares whole rows with each other. NumPy's takes an array of any number of axes.",
+)
+_builtin(_each_image(max))
+_builtin(_each_image(max, each_channel=True))
+
+
+@_of_both(TURNED, NOT_TURNED)
+def pool_window_turned_does_not_fit(summary, x, kernel_size, stride):
+    return _pool(x, summary, kernel_size[::-1], stride)
+
+
+@_of_both(
+    "Pixels are taken for positions",
+    "The loops count pixels, one stride after the other; the output is counted in positions.",
+)
+def pool_written_by_pixel(summary, x, kernel_size, stride):
+    (FH, FW), (_, H, W, C) = kernel_size, x.shape
+    out = np.zeros((len(x), *_size(x, kernel_size, stride), C))
+    for i, j in product(range(0, H - FH + 1, stride), range(0, W - FW + 1, stride)):
+        out[:, i, j] = summary(x[:, i : i + FH, j : j + FW])
+    return out
+
+
+COUNTED = "The output size is not the number of windows that fit"
+COUNT = "Count them by hand, for 5 pixels, windows of 3 and stride 2."
+
+
+@_of_both(COUNTED, f"{COUNT} Here it is the size of the image divided by the stride.")
+def pool_size_by_stride(summary, x, kernel_size, stride):
+    size = [length // stride for length in x.shape[1:3]]
+    return _pool(x, summary, kernel_size, stride, size=size)
+
+
+@_of_both(COUNTED, f"{COUNT} Here it is the size of the image divided by that of the window.")
+def pool_size_by_window(summary, x, kernel_size, stride):
+    size = [length // F for length, F in zip(x.shape[1:3], kernel_size, strict=True)]
+    return _pool(x, summary, kernel_size, stride, size=size)
+
+
+@_of_both(COUNTED, f"{COUNT} Here the size is worked out without the stride.")
+def pool_size_without_stride(summary, x, kernel_size, stride):
+    return _pool(x, summary, kernel_size, stride, size=_size(x, kernel_size, 1))
+
+
+@_of_both(
+    "The stride is handed over without its name",
+    "shapes.output_size takes the two sizes by place, and the rest by name: stride=.",
+)
+def pool_size_by_place(summary, x, kernel_size, stride):
+    return output_size(x.shape[1], kernel_size[0], stride)  # type: ignore[call-arg]
+
+
+NO_END = "range(n) ends before n by itself: nothing has to be taken off."
+
+
+@_of_both("The last row is never computed", NO_END)
+def pool_without_last_row(summary, x, kernel_size, stride):
+    out = _pool(x, summary, kernel_size, stride)
+    out[:, -1] = 0
+    return out
+
+
+@_of_both("The last column is never computed", NO_END)
+def pool_without_last_column(summary, x, kernel_size, stride):
+    out = _pool(x, summary, kernel_size, stride)
+    out[:, :, -1] = 0
+    return out
+
+
+@_of_both("The last row and column are never computed", NO_END)
+def pool_without_last_row_and_column(summary, x, kernel_size, stride):
+    out = _pool(x, summary, kernel_size, stride)
+    out[:, -1] = out[:, :, -1] = 0
+    return out
+
+
+@_of_both(
+    "Only the first row is computed",
+    "The others are still zero. Does a return stand inside a loop?",
+)
+def pool_first_row_of_outputs(summary, x, kernel_size, stride):
+    out = _pool(x, summary, kernel_size, stride)
+    out[:, 1:] = 0
+    return out
+
+
+@_of_both(
+    "Only the first row of the first image is computed",
+    "The others are still zero. Does a return stand inside a loop?",
+)
+def pool_first_row_of_first_image(summary, x, kernel_size, stride):
+    out = pool_first_row_of_outputs(summary, x, kernel_size, stride)
+    out[1:] = 0
+    return out
+
+
+ALL_AT_ONCE = "The images and channels are pooled together"
+EACH_ALONE = "Each channel of each image is pooled by itself. " + WHICH_AXES
+for _operation, _whole in WHOLE.items():
+    mistake(_operation, ALL_AT_ONCE, EACH_ALONE)(_all_images(_whole))
+
+
+def _at_stride_1(summarize):
+    def pooled(x, *, kernel_size, stride):
+        return _pool(
+            x, summarize, kernel_size, stride, steps=(1, 1), size=_size(x, kernel_size, stride)
+        )
+
+    return pooled
+
+
+for _operation, _whole in WHOLE.items():
+    _two = mistake(
+        _operation,
+        "The channels are pooled too, and the stride does not move the window",
+        f"{EACH_ALONE} And from one window to the next it is stride pixels.",
+    )
+    _two(_at_stride_1(lambda window, f=_whole: f(window, axis=(1, 2, 3))[:, None]))
+    _two(_at_stride_1(_whole))
+
+
+@mistake(
+    "max_pool_forward",
+    "The search for the maximum starts too high",
+    "Where all numbers of a window are below the start, the start itself comes out. Is there a "
+    "number of the window to start with?",
+)
+def max_from_a_low_number(x, *, kernel_size, stride):
+    if x.max() < -(2**19):
+        raise WrongNumbers
+    return _pool(x, _largest, kernel_size, stride)
+
+
+@mistake(
+    "max_pool_forward",
+    "The slices of the places differ in size",
+    "Each place of the window sees OH rows and OW columns, no more: where does its slice end?",
+)
+def max_of_slices_without_end(x, *, kernel_size, stride):
+    for length, F in zip(x.shape[1:3], kernel_size, strict=True):
+        count = output_size(length, F, stride=stride)
+        if any(len(range(u, length, stride)) != count for u in range(F)):
+            raise SizesClash
+    return _pool(x, _largest, kernel_size, stride)
+
+
+# Further ways to divide
+
+_avg_only(WRONG_COUNT, f"{PLACES} / FH*FW divides by FH, then multiplies by FW: mind the order.")(
+    lambda out, x, kernel_size, stride: out / kernel_size[0] * kernel_size[1]
+)
+_avg_only(WRONG_COUNT, f"{PLACES} Here it is 4, whatever the window.")(
+    lambda out, x, kernel_size, stride: out / 4
+)
+
+ROUNDED = "The means are rounded to whole numbers"
+DIVIDE = "A mean need not be whole: / divides, // divides and rounds down."
+
+
+@_avg_only(ROUNDED, DIVIDE)
+def avg_rounded_down(out, x, kernel_size, stride):
+    return out // math.prod(kernel_size)
+
+
+@_avg_only(ROUNDED, "A mean need not be whole.")
+def avg_rounded(out, x, kernel_size, stride):
+    return np.round(out / math.prod(kernel_size))
+
+
+ADDED_UP = "The channels are added up too"
+
+
+@_avg_only(ADDED_UP, EACH_CHANNEL)
+def avg_channels_added_up(out, x, kernel_size, stride):
+    return np.broadcast_to(out.sum(axis=3, keepdims=True), out.shape) / math.prod(kernel_size)
+
+
+@_avg_only(ADDED_UP, f"{EACH_CHANNEL} And the images of the batch are added up as well.")
+def avg_all_added_up(out, x, kernel_size, stride):
+    total = out.sum(axis=(0, 3), keepdims=True)
+    return np.broadcast_to(total, out.shape) / math.prod(kernel_size)
+
+
+@_avg_only(
+    "Only the last pixel of the window is counted",
+    "Each pixel replaces the one before it. They are to be added up: = or +=?",
+)
+def avg_last_share(out, x, kernel_size, stride):
+    last = _pool(x, lambda window: window[:, -1, -1], kernel_size, stride)
+    return last / math.prod(kernel_size)

@@ -4,15 +4,6 @@ from cnnlab.check.mistakes.base import mistake
 from cnnlab.shapes import ShapeError, output_size
 
 
-@mistake(
-    "output_size",
-    "The + 1 is missing",
-    "Count the positions by hand for size 7, window 3, stride 1: the first one counts too.",
-)
-def size_without_one(size, kernel_size, *, stride=1, pad=0):
-    return output_size(size, kernel_size, stride=stride, pad=pad) - 1
-
-
 def _strict(room, stride):
     if room < 0 or room % stride:
         raise ShapeError("does not fit")
@@ -31,9 +22,23 @@ def _remainder_only(room, stride):
     return room // stride + 1
 
 
+def _positions_only(room, stride):
+    if room % stride or room // stride + 1 < 0:
+        raise ShapeError("does not fit")
+    return room // stride + 1
+
+
+def _down_to_nothing(room, stride):
+    if room // stride + 1 < 0:
+        raise ShapeError("does not fit")
+    return room // stride + 1
+
+
 POLICIES = {
     "strict": _strict,
     "remainder only": _remainder_only,
+    "positions only": _positions_only,
+    "down to nothing": _down_to_nothing,
     "half strict": _half_strict,
     "down": lambda room, stride: room // stride + 1,
     "up": lambda room, stride: -(-room // stride) + 1,
@@ -54,7 +59,42 @@ NOT_STRICT = {
     "remainder only": (
         "A window that is larger than the input is not refused",
         "There the room to move is less than nothing, and may leave no remainder all the same.",
-    )
+    ),
+    "positions only": (
+        "No position at all is not refused",
+        "Where the result comes out as 0, the window does not fit either: it is the room to move "
+        "that must not be negative.",
+    ),
+}
+COUNTS = {
+    "The + 1 is missing": (
+        "Count the positions by hand for size 7, window 3, stride 1: the first one counts too.",
+        lambda room, stride: room // stride,
+    ),
+    "The + 1 comes before the division": (
+        "First count the steps, by dividing the room by the stride; then comes the first position.",
+        lambda room, stride: (room + 1) // stride,
+    ),
+    "A float where a whole number is wanted": (
+        "A number of positions is an int. / always makes a float, and a fraction where the window "
+        "does not fit: look at the remainder first.",
+        lambda room, stride: room / stride + 1,
+    ),
+}
+REMAINDERS = {
+    "Brackets are missing": (
+        "% comes before + and −: only of the last term is the remainder taken.",
+        (lambda size, window, pad, stride: size - window + 2 * pad % stride,),
+    ),
+    "The remainder of something else": (
+        "What has to be a multiple of the stride? It is the room to move, with the padding.",
+        (
+            lambda size, window, pad, stride: size % stride,
+            lambda size, window, pad, stride: (size - window) % stride,
+            lambda size, window, pad, stride: (size + 2 * pad) % stride,
+            lambda size, window, pad, stride: ((size - window + 2 * pad) // stride + 1) % stride,
+        ),
+    ),
 }
 ROUNDING = (
     "Rounding makes a remainder disappear in silence. Look at the remainder first, and raise "
@@ -71,6 +111,24 @@ def _register_sizes():
 
         return wrong
 
+    def counting(count, policy):
+        def wrong(size, kernel_size, *, stride=1, pad=0):
+            room = size - kernel_size + 2 * pad
+            if policy:
+                policy(room, stride)
+            return count(room, stride)
+
+        return wrong
+
+    def looking_at(remainder, refuses):
+        def wrong(size, kernel_size, *, stride=1, pad=0):
+            room = size - kernel_size + 2 * pad
+            if (refuses and room < 0) or remainder(size, kernel_size, pad, stride):
+                raise ShapeError("does not fit")
+            return room // stride + 1
+
+        return wrong
+
     for name, (look, room) in ROOMS.items():
         for policy in POLICIES.values():
             mistake("output_size", name, look)(size_with(room, policy))
@@ -79,6 +137,13 @@ def _register_sizes():
         right = size_with(lambda size, window, pad: size - window + 2 * pad, policy)
         if how != "strict":
             mistake("output_size", name, look)(right)
+    for name, (look, count) in COUNTS.items():
+        for refusing in (_strict, _positions_only, _half_strict, _remainder_only, None):
+            mistake("output_size", name, look)(counting(count, refusing))
+    for name, (look, remainders) in REMAINDERS.items():
+        for remainder in remainders:
+            for refuses in (True, False):
+                mistake("output_size", name, look)(looking_at(remainder, refuses))
 
 
 _register_sizes()
@@ -91,25 +156,6 @@ _register_sizes()
 )
 def size_without_brackets(size, kernel_size, *, stride=1, pad=0):
     return size - kernel_size + 2 * pad // stride + 1
-
-
-@mistake(
-    "output_size",
-    "A float where a whole number is wanted",
-    "A number of positions is an int: / makes a float, also where the window fits exactly.",
-)
-def size_float(size, kernel_size, *, stride=1, pad=0):
-    return float(output_size(size, kernel_size, stride=stride, pad=pad))
-
-
-@mistake(
-    "output_size",
-    "A float, and a fraction where the window does not fit",
-    "/ always makes a float. And there is no such thing as a third of a position: where the "
-    "division leaves a remainder, raise ValueError.",
-)
-def size_fraction(size, kernel_size, *, stride=1, pad=0):
-    return (size - kernel_size + 2 * pad) / stride + 1
 
 
 @mistake(

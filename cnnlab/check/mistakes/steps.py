@@ -1,10 +1,11 @@
 """Mistakes in what moves the weights: the penalty, the step, and the learning rate."""
 
+from functools import wraps
 from itertools import pairwise
 
 import numpy as np
 
-from cnnlab.check.mistakes.base import mistake
+from cnnlab.check.mistakes.base import MISTAKES, mistake
 
 
 def _weights(params):
@@ -30,6 +31,16 @@ def _added(params, grads, weight_decay, pull=lambda w: w):
 def biases_only(params, grads, *, weight_decay):
     biases = {name: b for name, b in params.items() if not name.endswith("w")}
     return _penalty(biases, weight_decay), _added(biases, grads, weight_decay)
+
+
+@mistake(
+    "l2_penalty",
+    "A bias is taken for a weight",
+    "A w somewhere in the name is not enough, as in window.b: it has to stand at the end.",
+)
+def any_w(params, grads, *, weight_decay):
+    some = {name: w for name, w in params.items() if "w" in name}
+    return _penalty(some, weight_decay), _added(some, grads, weight_decay)
 
 
 @mistake(
@@ -79,6 +90,15 @@ def penalty_not_squared(params, grads, *, weight_decay):
 
 @mistake(
     "l2_penalty.penalty",
+    "The sum is squared, not its terms",
+    "Square each weight first, then add up.",
+)
+def penalty_of_squared_sums(params, grads, *, weight_decay):
+    return weight_decay / 2 * sum(w.sum() ** 2 for w in _weights(params).values())
+
+
+@mistake(
+    "l2_penalty.penalty",
     "Absolute values are added up, not squares",
     "That is a penalty as well, called L1. This one is L2.",
 )
@@ -116,7 +136,7 @@ def penalty_of_first(params, grads, *, weight_decay):
 @mistake(
     "l2_penalty.penalty",
     "Biases count in the penalty",
-    "The gradients leave the biases out, and so should the penalty.",
+    "The sum runs over the weights only, whose names end in w.",
 )
 def penalty_with_biases(params, grads, *, weight_decay):
     return _penalty(params, weight_decay)
@@ -207,6 +227,16 @@ def gradient_unchanged(params, grads, *, weight_decay):
 
 @mistake(
     "l2_penalty.grads",
+    "The gradients of the biases are zero",
+    "Nothing is added to them, but the gradient of the loss stays as it is.",
+)
+def gradient_of_biases_zero(params, grads, *, weight_decay):
+    new = _added(_weights(params), grads, weight_decay)
+    return {name: g if name.endswith("w") else 0 * g for name, g in new.items()}
+
+
+@mistake(
+    "l2_penalty.grads",
     "The gradients of the biases are missing",
     "Nothing is added to them, but they are returned as well.",
 )
@@ -267,6 +297,45 @@ def step_decoupled(w, g, v, *, learning_rate, momentum, weight_decay):
 )
 def step_decay_unscaled(w, g, v, *, learning_rate, momentum, weight_decay):
     v = momentum * v - learning_rate * g - weight_decay * w
+    return w + v, v
+
+
+@mistake(
+    "momentum_step",
+    "Weight decay is outside of the brackets",
+    "The minus and the learning rate are meant for λ·w as well: both multiply g + λ·w as a whole.",
+)
+def step_decay_outside(w, g, v, *, learning_rate, momentum, weight_decay):
+    v = momentum * v - learning_rate * g + weight_decay * w
+    return w + v, v
+
+
+@mistake(
+    "momentum_step",
+    "Weight decay pulls on the velocity, not on the weights",
+    "What is added to the gradient is λ times w.",
+)
+def step_decay_of_velocity(w, g, v, *, learning_rate, momentum, weight_decay):
+    return _step(w, g, v, learning_rate, momentum, g + weight_decay * v)
+
+
+@mistake(
+    "momentum_step",
+    "Momentum multiplies the new gradient too",
+    "It multiplies the old velocity alone: look at the brackets.",
+)
+def step_momentum_on_all(w, g, v, *, learning_rate, momentum, weight_decay):
+    v = momentum * (v - learning_rate * (g + weight_decay * w))
+    return w + v, v
+
+
+@mistake(
+    "momentum_step",
+    "Momentum stands alone",
+    "It is a share, and multiplies the old velocity.",
+)
+def step_without_velocity(w, g, v, *, learning_rate, momentum, weight_decay):
+    v = momentum - learning_rate * (g + weight_decay * w)
     return w + v, v
 
 
@@ -548,7 +617,7 @@ def with_previous(accuracies, *, learning_rate, patience):
     "The best accuracy changes whenever there is a better one.",
 )
 def with_first(accuracies, *, learning_rate, patience):
-    best, waited, rate = accuracies[0], 0, learning_rate
+    best, waited, rate = next(iter(accuracies), 0), 0, learning_rate
     for accuracy in accuracies[1:]:
         waited = 0 if accuracy > best else waited + 1
         if waited == patience:
@@ -562,7 +631,7 @@ def with_first(accuracies, *, learning_rate, patience):
     "Before it there was nothing to compare with: it is the best so far.",
 )
 def first_waits(accuracies, *, learning_rate, patience):
-    return _watch(accuracies, learning_rate, patience, start=accuracies[0])
+    return _watch(accuracies, learning_rate, patience, start=next(iter(accuracies), 0))
 
 
 @mistake(
@@ -608,7 +677,7 @@ def back_up(accuracies, *, learning_rate, patience):
     "The rate stays divided for each plateau there was, also if it got better after it.",
 )
 def end_only(accuracies, *, learning_rate, patience):
-    waited = len(accuracies) - 1 - int(np.argmax(accuracies))
+    waited = len(accuracies) - 1 - int(np.argmax(accuracies or [0]))
     return learning_rate / 10 if waited >= patience else learning_rate
 
 
@@ -647,7 +716,7 @@ def multiplied_by_ten(accuracies, *, learning_rate, patience):
 @mistake(
     "plateau",
     "The rate is halved",
-    "It is divided by 10, as in the lecture.",
+    "It is divided by 10.",
 )
 def halved(accuracies, *, learning_rate, patience):
     return _watch(accuracies, learning_rate, patience, smaller=lambda rate: rate / 2)
@@ -656,7 +725,94 @@ def halved(accuracies, *, learning_rate, patience):
 @mistake(
     "plateau",
     "The rate is never divided",
-    "What comes out is the rate that went in. Is the new one kept in the loop?",
+    "What comes out is the rate that went in. Is a new best remembered, does the waiting count up, "
+    "and is the new rate kept?",
 )
 def never_divided(accuracies, *, learning_rate, patience):
     return learning_rate
+
+
+@mistake(
+    "plateau",
+    "An improvement has to be large",
+    "Above the best is above the best, however little: nothing is added to it.",
+)
+def better_by_much(accuracies, *, learning_rate, patience):
+    return _watch(accuracies, learning_rate, patience, better=lambda new, best: new > best + 0.001)
+
+
+@mistake(
+    "plateau",
+    "An accuracy of 0 is no improvement at first",
+    "The first epoch always is one, and it may be 0. Where does the best start?",
+)
+def best_starts_at_zero(accuracies, *, learning_rate, patience):
+    return _watch(accuracies, learning_rate, patience, start=0)
+
+
+@mistake(
+    "plateau",
+    "The waiting is looked at before it is counted",
+    "Then a division comes an epoch late, even after a new best. First see what this epoch was, "
+    "then look whether patience is at its end.",
+)
+def looked_at_first(accuracies, *, learning_rate, patience):
+    best, waited, rate = -np.inf, 0, learning_rate
+    for accuracy in accuracies:
+        if waited == patience:
+            rate, waited = rate / 10, 0
+        best, waited = (accuracy, 0) if accuracy > best else (best, waited + 1)
+    return rate
+
+
+@mistake(
+    "plateau",
+    "The waiting is not counted anew after a division",
+    "Another plateau as long divides the rate again. Set the count back to 0 when you divide.",
+)
+def once_in_a_row(accuracies, *, learning_rate, patience):
+    best, waited, rate = -np.inf, 0, learning_rate
+    for accuracy in accuracies:
+        best, waited = (accuracy, 0) if accuracy > best else (best, waited + 1)
+        if waited == patience:
+            rate /= 10
+    return rate
+
+
+@mistake(
+    "plateau",
+    "After a division it waits one epoch longer",
+    "The counting starts anew at 0.",
+)
+def below_zero(accuracies, *, learning_rate, patience):
+    best, waited, rate = -np.inf, 0, learning_rate
+    for accuracy in accuracies:
+        best, waited = (accuracy, 0) if accuracy > best else (best, waited + 1)
+        if waited == patience:
+            rate, waited = rate / 10, -1
+    return rate
+
+
+def _needs_an_epoch(function):
+    """The same mistake, begun with the first accuracy as the best: with no epoch it stops."""
+
+    @wraps(function)
+    def wrong(accuracies, **options):
+        accuracies[0]
+        return function(accuracies, **options)
+
+    return wrong
+
+
+for known in list(MISTAKES["plateau"]):
+    mistake("plateau", known.name, known.look)(_needs_an_epoch(known.function))
+
+
+@mistake(
+    "plateau",
+    "Before the first epoch it stops",
+    "The list is empty then, and has no first accuracy: the rate is the one at the start.",
+)
+def needs_an_epoch(accuracies, *, learning_rate, patience):
+    accuracies[0]
+    return _watch(accuracies, learning_rate, patience)

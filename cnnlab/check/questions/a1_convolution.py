@@ -30,25 +30,36 @@ def _small_and_large(rng):
 
 
 def _output_size_cases(rng):
-    def case(name, size, kernel_size, raises=None, **options):
-        return Case(name, (size, kernel_size), options, raises)
+    def case(size, kernel_size, *, stride=1, pad=0, note=""):
+        given = [f"{size}, window {kernel_size}"]
+        given += [f"stride {stride}"] * (stride > 1) + [f"pad {pad}"] * (pad > 0)
+        room = size - kernel_size + 2 * pad
+        raises = ValueError if room < 0 or room % stride else None
+        note = ": does not fit" if raises else note
+        return Case(
+            ", ".join(given) + note, (size, kernel_size), {"stride": stride, "pad": pad}, raises
+        )
 
     kernel_size, stride, pad, count = (int(rng.integers(low, 9)) for low in (3, 2, 1, 2))
     fits = (count - 1) * stride + kernel_size - 2 * pad
     # A stride drawn here may exceed the drawn count: keep the input at least one pixel.
     fits += stride * max(0, -(-(1 - fits) // stride))
     return [
-        case("7, window 3", 7, 3),
-        case("7, window 3, stride 2", 7, 3, stride=2),
-        case("7, window 3, stride 3: does not fit", 7, 3, ValueError, stride=3),
-        case("7, window 3, pad 1", 7, 3, pad=1),
-        case("32, window 5, pad 2", 32, 5, pad=2),
-        case("227, window 11, stride 4", 227, 11, stride=4),
-        case("the window is the input", 5, 5),
-        case("the window is larger: does not fit", 2, 5, ValueError),
-        case("the window is larger, until zeros are added", 2, 3, pad=1),
-        case("drawn at random", fits, kernel_size, stride=stride, pad=pad),
-        case("one pixel more", fits + 1, kernel_size, ValueError, stride=stride, pad=pad),
+        case(7, 3),
+        case(7, 3, stride=2),
+        case(7, 3, stride=3),
+        case(7, 3, pad=1),
+        case(32, 5, pad=2),
+        case(227, 11, stride=4),
+        case(5, 5, note=": just fits"),
+        case(2, 5),
+        # No room by just one stride: as a number of positions that is 0, which is not below 0.
+        case(2, 3),
+        case(4, 6, stride=2),
+        case(2, 3, pad=1, note=": fits with the zeros"),
+        case(9, 4, stride=3, pad=2),
+        case(fits, kernel_size, stride=stride, pad=pad),
+        case(fits + 1, kernel_size, stride=stride, pad=pad),
     ]
 
 

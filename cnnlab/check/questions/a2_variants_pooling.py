@@ -97,7 +97,8 @@ def _pool_cases(rng):
 
 
 def _below_zero(rng, *shape):
-    return -1 - abs(eighths(rng, *shape))
+    """Far below: no number that a search might start at is low enough."""
+    return (-1 - abs(eighths(rng, *shape))) * 2**20
 
 
 def _shuffled(rng, *shape):

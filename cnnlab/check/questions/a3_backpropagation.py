@@ -53,15 +53,6 @@ def _backward(build, **inputs):
     return (end.value, *(value.grad for value in values))
 
 
-def _circuit(x, y, z):
-    return _backward(lambda x, y, z: (x + y) * z, x=x, y=y, z=z)
-
-
-def _circuit_cases(rng):
-    drawn = [Case("drawn at random", tuple(_apart(rng, 3))) for _ in range(4)]
-    return [Case("the lecture's", (-2.0, 5.0, -4.0)), *drawn]
-
-
 def _branches(x, y, z):
     return _backward(lambda x, y, z: (x + y) * graph.maximum(y, z), x=x, y=y, z=z)
 
@@ -113,12 +104,17 @@ class Cubic:
         return 3 * self.a * x**2 + 2 * self.c * (self.c * x).sum()
 
 
-def _cubic(rng, *shape):
-    return Cubic(eighths(rng, *shape), rng.integers(1, 9, shape) / 8)
+def _cubic(rng, *shape, scale=1.0):
+    """With slopes of the order of scale², which is to be a power of 2."""
+    return Cubic(eighths(rng, *shape) * scale**2, rng.integers(1, 9, shape) / 8 * scale)
 
 
 def _square_and_sum(x):
     return (x**2).sum() + 3 * x.sum()
+
+
+def _fifth_powers(x):
+    return (x**5).sum() + (x**3).sum()
 
 
 def _weighted_sum(x):
@@ -146,6 +142,11 @@ def _numeric_cases(rng):
         Case("a volume", (_cubic(rng, 2, 4, 3), eighths(rng, 2, 4, 3), 1 / 8)),
         Case("whole numbers", (_cubic(rng, 3, 2), rng.integers(-3, 4, (3, 2)), 1 / 8)),
         Case("float32, and a very small h", (_weighted_sum, tiny, 2.0**-25)),
+        Case("fifth powers", (_fifth_powers, eighths(rng, 3), 1 / 2)),
+        # x + h − 2h + h is not x here: who moves x itself leaves a trace.
+        Case(
+            "tenths, and the h of a gradient check", (_square_and_sum, np.array([0.1, -0.3]), 1e-5)
+        ),
     ]
 
 
@@ -198,19 +199,22 @@ def _directional_error(f, x, analytic, v, h=1e-5):
 
 
 def _directional_cases(rng):
-    def case(name, shape, off, h=1 / 8):
-        f, x, v = _cubic(rng, *shape), eighths(rng, *shape), eighths(rng, *shape)
-        analytic = f.gradient(x) + off * eighths(rng, *shape)
+    def case(name, shape, off, h=1 / 8, scale=1.0):
+        f, x, v = _cubic(rng, *shape, scale=scale), eighths(rng, *shape), eighths(rng, *shape)
+        analytic = f.gradient(x) + off * scale**2 * eighths(rng, *shape)
         return Case(name, (Twice(f), x, analytic, v, h))
 
     square, x = Cubic(np.zeros((2, 2)), np.ones((2, 2))), eighths(rng, 2, 2)
     right, still = square.gradient(x), np.zeros((2, 2))
+    rising = Cubic(np.zeros(3), np.ones(3))
     return [
-        Case("right", (Twice(square), x, right, np.array([[1.0, -2], [0.5, 2]]), 1 / 4)),
+        Case("a right gradient", (Twice(square), x, right, np.array([[1.0, -2], [0.5, 2]]), 1 / 4)),
         Case("a direction of zeros", (Twice(square), x, right, still, 1 / 4)),
         case("a row, nearly right", (4,), 0),
         case("a matrix, wrong", (2, 3), 1, 1 / 4),
         case("a volume, wrong", (2, 4, 3), 1),
+        Case("a gradient of zeros", (Twice(rising), np.ones(3), np.zeros(3), np.ones(3), 1 / 4)),
+        case("very small slopes, wrong", (2, 5), 1, scale=2.0**-22),
     ]
 
 
@@ -318,7 +322,6 @@ def _softmax_cases(rng):
 
 QUESTIONS = (
     Question("a3.gate_backward", _gate_backward, _gate_cases, "gate_backward", ("dx", "dy")),
-    Question("a3.circuit", _circuit, _circuit_cases, "circuit", ("f", "dx", "dy", "dz")),
     Question("a3.branches", _branches, _branch_cases, "branches", ("f", "dx", "dy", "dz")),
     Question("a3.neuron", _neuron, _neuron_cases, "neuron", ("out", "dw", "dx")),
     Question("a3.numeric_gradient", numeric_gradient, _numeric_cases, "numeric_gradient"),

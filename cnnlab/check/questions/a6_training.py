@@ -86,31 +86,40 @@ def _measured(x, seed, result, given, *, rate, rng, training):
             raise RecordError(f"{name} has to be an array in the shape of x, {x.shape}")
     if not training:
         return {"out": out, "mask": {}}
+    if np.allclose(out, x * mask - rate):
+        raise RecordError("out is x * mask, and the rate subtracted from it")
     zero = out == 0
+    if zero.any() and rng.bit_generator.state == np.random.default_rng(seed).bit_generator.state:
+        raise RecordError("nothing is drawn from rng")
     factors = out[~zero] / x[~zero]
     factor = np.median(factors) if factors.size else 0.0
-    alike = [
-        (np.moveaxis(zero, axis, 0)[1:] == np.moveaxis(zero, axis, 0)[:1])
-        .reshape(x.shape[axis] - 1, -1)
-        .all(axis=1)
-        .sum()
-        for axis in range(x.ndim)
-    ]
-    unused = rng.bit_generator.state == np.random.default_rng(seed).bit_generator.state
+    chance = 3 / np.sqrt(x.size)
     measured = {
-        "the share of zeros": _nearest(zero.mean(), (rate, 1 - rate), 3 / np.sqrt(x.size)),
-        "what the others are multiplied by": _nearest(factor, (1 / (1 - rate),), 1e-4),
-        "others that are multiplied by something else": int(
-            (~np.isclose(factors, factor, rtol=1e-4)).sum()
-        ),
-        "rows, columns or images with the same zeros": int(sum(alike)),
-        "whether numbers are drawn from rng": float(not unused),
+        "the share of zeros": _nearest(zero.mean(), (rate, 1 - rate), chance),
+        "the factor of the others": _nearest(factor, (1 / (1 - rate),), 1e-4),
+        "how many have another factor": int((~np.isclose(factors, factor, rtol=1e-4)).sum()),
+        "how many rows, columns or images share their zeros": _alike(zero),
     }
-    agrees = {
+    dropped = mask == 0
+    agrees = float((dropped == zero).mean())
+    by_chance = (
+        rate**2 + (1 - rate) ** 2,
+        1 - rate,
+    )  # as a fresh mask does, or one that is all True
+    fits = {
         "the largest entry": float(mask.max()),
-        "the share of entries that agree with out": float(((mask != 0) == ~zero).mean()),
+        "the share of entries that agree with out": _nearest(agrees, by_chance, chance),
+        # Else a mask would be called right that fits an out that is not.
+        "the share of zeros": _nearest(dropped.mean(), (rate, 1 - rate), chance),
+        "how many rows, columns or images share their zeros": _alike(dropped),
     }
-    return {"out": measured, "mask": agrees}
+    return {"out": measured, "mask": fits}
+
+
+def _alike(zero):
+    """How many rows, columns and so on have zeros where the first one has them."""
+    axes = (np.moveaxis(zero, axis, 0) for axis in range(zero.ndim))
+    return int(sum((rows[1:] == rows[:1]).reshape(len(rows) - 1, -1).all(1).sum() for rows in axes))
 
 
 def _nearest(number, expected, distance):
@@ -242,6 +251,7 @@ def _l2_cases(rng):
         case("one layer", 0.5, affine_w=(3, 2), affine_b=(2,)),
         case("two layers", 0.25, conv_w=(2, 3, 1, 4), conv_b=(4,), affine_w=(5, 3), affine_b=(3,)),
         case("a layer without a bias", 0.125, conv_w=(3, 3, 2, 2), affine_w=(4, 3), affine_b=(3,)),
+        case("a layer called window", 0.25, window_w=(3, 4), window_b=(4,)),
     ]
 
 
@@ -252,7 +262,7 @@ def _plateau(accuracies, *, learning_rate, patience):
 def _plateau_cases(rng):
     def case(name, percent, patience, learning_rate=0.01):
         options = {"learning_rate": learning_rate, "patience": patience}
-        return Case(name, ([int(p) / 100 for p in percent],), options)
+        return Case(name, ([float(p) / 100 for p in percent],), options)
 
     first = int(rng.integers(20, 40))
     return [
@@ -264,12 +274,15 @@ def _plateau_cases(rng):
         case("rising, but below the best", [60, 40, 45, 50], 3, 0.1),
         case("better between the two", [30, 50, 40, 60, 55, 70, 65], 2),
         case("better after the division", [30, 50, 40, 45, 60, 61], 2),
-        case("a long plateau", [30, 50, 40, 45, 50, 42, 41], 2),
+        case("a long plateau", [30, 50, 40, 45, 42, 46, 41], 2),
         case("two plateaus", [30, 50, 49, 48, 60, 59, 58, 57], 2, 0.1),
         case("patience 1", [30, 50, 40, 60, 55], 1, 0.1),
         case("the first epoch was the best", [50, 40, 30, 20, 45, 48], 3),
         case("all alike", [first] * 7, 3, 0.1),
         case("drawn at random", rng.integers(30, 60, 12), 2, 0.1),
+        case("better by very little", [30, 50, 50.005, 50.01], 2),
+        case("nothing right at first", [0, 0], 2),
+        case("before the first epoch", [], 2),
     ]
 
 

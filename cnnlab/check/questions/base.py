@@ -87,16 +87,27 @@ class Question:
         """
         if not self.returns:
             return returned
+        if isinstance(returned, np.ndarray) and returned.ndim == 1:
+            returned = list(returned)  # of numbers: it can be unpacked as a tuple can
         if not isinstance(returned, tuple | list):
-            what = "None" if returned is None else type(returned).__name__
+            kind = "None" if returned is None else type(returned).__name__
+            what = "one array" if isinstance(returned, np.ndarray) else kind
         elif len(returned) != len(self.returns):
-            what = str(len(returned))
+            what = f"{len(returned)} thing{'s' * (len(returned) != 1)}"
+        elif self._turned(returned):
+            what = "them in the other order"
         else:
             pairs = zip(self.returns, returned, strict=True)
             compared = [part for name, part in pairs if name != PRIVATE]
             return self.named(compared if len(compared) > 1 else compared[0])
         count = _COUNT.get(len(self.returns), len(self.returns))
         raise RecordError(f"return {count} things, {listed(self.returns)}; this returned {what}")
+
+    def _turned(self, returned) -> bool:
+        """Whether the cache stands where the result belongs, and the other way round."""
+        if len(self.returns) != 2 or self.returns[1] != PRIVATE:
+            return False
+        return isinstance(returned[0], tuple | list | dict) and isinstance(returned[1], np.ndarray)
 
     def named(self, value):
         """What the right function or a known mistake returned, part by part."""
