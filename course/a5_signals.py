@@ -11,14 +11,15 @@
 # | 1 | the sigmoid | 10 | 10 | ●○○ |
 # | 2 | the sigmoid, backward | 10 | 10 | ●○○ |
 # | 3 | leaky ReLU | 5 | 5 | ●○○ |
-# | 4 | leaky ReLU, backward | 10 | 10 | ●○○ |
+# | 4 | leaky ReLU, backward | 10 | 5 | ●○○ |
 # | 5 | how wide weights start | 10 | 10 | ●●○ |
 # | 6 | batch normalization | 25 | 25 | ●●○ |
 # | 7 | batch normalization, backward | 20 | 25 | ●●● |
 # | 8 | batch normalization after a convolution | 10 | 10 | ●●○ |
 # | + | a slope that is learned, if you like | | 15 | ●●○ |
 #
-# With what there is to read and to run, that makes about two hours.
+# With what there is to read and to run, that makes about two hours; one, if you have written such
+# things before.
 #
 # **You need** the chain rule, and sums and means along an axis of an array.
 #
@@ -95,7 +96,7 @@ with np.errstate(all="ignore"):  # no warnings, for once
 # %% [markdown] tags=["T21", "T22"]
 # One of the two ends in infinity divided by infinity, which is no number (`nan`), and training
 # never recovers from one. The other gets away with one divided by infinity and a warning. Your
-# answer has to be right at ±1000; if you like, without a warning.
+# answer has to be right at ±1000, and no exponential may overflow on the way.
 
 
 # %% question="a5.sigmoid_forward" points=10 minutes=10 difficulty=1
@@ -116,7 +117,8 @@ def sigmoid_forward(x):
 from cnnlab.check import when_written
 
 with when_written("sigmoid_forward"):
-    print(sigmoid_forward(np.array([-1000.0, -2, 0, 2, 1000])).round(3))
+    with np.printoptions(precision=3, suppress=True):
+        print(sigmoid_forward(np.array([-1000.0, -2, 0, 2, 1000])))
     # tanh is a sigmoid in disguise: twice as steep, and from −1 to 1
     print(np.allclose(np.tanh(line), 2 * sigmoid_forward(2 * line) - 1))
 
@@ -213,21 +215,22 @@ check("a5.sigmoid_backward", sigmoid_backward)
 #
 # At 0 a quarter comes through, which is the best a sigmoid can do, and at 10 next to nothing.
 # **Predict:** a gradient goes back through eight layers of 100 units. What is left of it with
-# sigmoids, and what with ReLUs?
+# sigmoids, and what with ReLUs? (Printed is its share, layer by layer.)
 
 
 # %%
 def way_back(op, std, depth=8, width=100):
-    """The size of the gradient, from the last layer to the first."""
+    """The share of the gradient that is left, from the last layer to the first."""
     x, passed, sizes = rng.normal(size=(64, width)), [], []
     for _ in range(depth):
         w = rng.normal(0, std, (width, width))
         x, cache = op.forward(x @ w)
         passed.append((w, cache))
     dx = rng.normal(size=x.shape)
+    first = np.linalg.norm(dx)
     for w, cache in reversed(passed):
         dx = op.backward(dx, cache) @ w.T
-        sizes.append(np.linalg.norm(dx))
+        sizes.append(np.linalg.norm(dx) / first)
     return sizes
 
 
@@ -235,8 +238,9 @@ print("sigmoid", *(f"{size:8.2g}" for size in way_back(ops.reference.sigmoid, 0.
 print("ReLU   ", *(f"{size:8.2g}" for size in way_back(ops.reference.relu, 0.02**0.5)))
 
 # %% [markdown] tags=["T21", "T23", "C2"]
-# With sigmoids each layer leaves about a quarter, and the first layer hardly learns. (Larger
-# weights could make up for that, but then more units saturate.) With ReLUs nothing is lost. Why
+# With sigmoids each layer leaves about a quarter, and the first layer hardly learns. (A quarter,
+# because 100 weights of std 0.1 by themselves keep the size. Larger weights could make up for it,
+# but then more units saturate.) With ReLUs nothing is lost. Why
 # the two began with weights of different size, you will see in question 5.
 #
 # The sigmoid has two more problems. Its output is never negative, so all weights of the next unit
@@ -259,8 +263,8 @@ print("ReLU   ", *(f"{size:8.2g}" for size in way_back(ops.reference.relu, 0.02*
 # | `slope` | one number | of the negative side; 0.01 unless the caller says otherwise |
 # | result `out` | as `x` | |
 #
-# With slope 0 it is a plain ReLU. (It comes from Maas and others, 2013. The lecture names another
-# paper, which made the slope something to learn: that is the optional question at the end.)
+# With slope 0 it is a plain ReLU. (It comes from Maas and others, 2013. A later paper made the
+# slope something to learn: that is the optional question at the end.)
 #
 # **Predict** the output for −8, 0 and 8 with slope 0.25.
 
@@ -308,7 +312,7 @@ check("a5.leaky_relu_forward", leaky_relu_forward)
 # %% [markdown] tags=["T23", "T24"]
 # ## Question 4: leaky ReLU, backward
 #
-# **10 points · 10 minutes · difficulty ●○○**
+# **10 points · 5 minutes · difficulty ●○○**
 #
 # The slope of the curve is 1 on one side and `slope` on the other. At exactly 0 there is a kink and
 # no slope, so one has to agree on something: here **0 counts as the negative side**.
@@ -322,7 +326,7 @@ check("a5.leaky_relu_forward", leaky_relu_forward)
 # **Predict** `dx` for x = −8, 0, 8, slope 0.25 and `dout` 4, 4, −4.
 
 
-# %% question="a5.leaky_relu_backward" points=10 minutes=10 difficulty=1
+# %% question="a5.leaky_relu_backward" points=10 minutes=5 difficulty=1
 def leaky_relu_backward(dout, cache):
     """Hand the gradient back through a leaky ReLU.
 
@@ -354,7 +358,7 @@ check("a5.leaky_relu_backward", leaky_relu_backward)
 #
 # <details><summary>Hint 2: what comes through</summary>
 #
-# On one side all of `dout`, on the other its share.
+# On one side all of `dout`, on the other `slope` times as much.
 # </details>
 #
 # <details><summary>Help, a few numbers differ</summary>
@@ -383,11 +387,12 @@ def way_forward(std, depth=10, width=200):
     return sizes
 
 
+print("after layer", *(f"{layer:>5}   " for layer in (1, 4, 7, 10)))
 for std in (0, 0.01, 0.07, 0.1, 0.5):
-    print(f"std {std:<5}", *(f"{size:8.1e}" for size in way_forward(std)[::3]))
+    print(f"std {std:<7}", *(f"{size:8.1e}" for size in way_forward(std)[::3]))
 
 # %% [markdown] tags=["T26", "C3", "C4"]
-# Somewhere near 0.1 it lives, and a factor of a few to either side is fatal. Where does 0.1 come
+# Somewhere near 0.1 it lives, and a factor of 1.4 already costs most of it. Where does 0.1 come
 # from? A unit adds up $n$ products $w_i x_i$. If the weights are drawn independently around 0, the
 # variances add up:
 #
@@ -400,18 +405,20 @@ for std in (0, 0.01, 0.07, 0.1, 0.5):
 # $$\text{he} = \sqrt{\frac{2}{n_\text{in}}} \qquad\qquad
 #   \text{xavier} = \sqrt{\frac{2}{n_\text{in} + n_\text{out}}}$$
 #
-# The second one does without the half, as for a tanh near 0, and takes the mean of what the way
-# forward and the way back would like best.
+# The second one does without the half, as for a tanh near 0, and in the place of $n$ it puts the
+# mean of $n_\text{in}$, which the way forward wants, and $n_\text{out}$, which the way back wants.
 
 # %% [markdown] tags=["T26"]
-# $n_\text{in}$ is the number of **inputs** that one unit adds up. (The slide says outputs; the
-# paper, He and others 2015, and the line above say inputs.) $n_\text{out}$ is the number of units
+# $n_\text{in}$ is the number of **inputs** that one unit adds up. (Some lecture notes say
+# outputs; the paper, He and others 2015, and the line above say inputs.) $n_\text{out}$ is the number of units
 # that one input goes to.
 #
 # | shape of the weights | $n_\text{in}$ | $n_\text{out}$ |
 # |---|---|---|
 # | matrix (D, M) | D | M |
 # | filters (FH, FW, C, K) | FH · FW · C | FH · FW · K |
+#
+# **If you come from PyTorch:** there outputs come first, (M, D) and (K, C, FH, FW).
 #
 # A filter reads its window over all C channels; and a pixel is read by each of the K filters, once
 # from each place of the window.
@@ -476,7 +483,7 @@ with when_written("initial_std"):
     for name, std in {"0.01": 0.01, "xavier": xavier, "he": he, "0.5": 0.5}.items():
         ax.semilogy(range(1, 11), way_forward(std), "o-", label=name)
     ax.set(xlabel="layer", ylabel="standard deviation of the output")
-    ax.legend(title="std of the weights")
+    ax.legend(title="std of the weights", loc="lower left")
     viz.show(ax, alt="With he the line is level; xavier falls slowly, 0.01 steeply, 0.5 climbs.")
 
 # %% [markdown] tags=["C4"]
@@ -522,7 +529,6 @@ for start in (0.5, 0.0):
 
 # %%
 two_images = np.array([[1.0, 10, 5], [3, 30, 5]])
-settings = {"momentum": 0.9, "eps": 1e-5, "training": True}
 out, _ = ops.batch_norm_forward(two_images, np.ones(3), np.zeros(3))
 print(out.round(3))
 
@@ -535,9 +541,9 @@ print(out.round(3))
 # $$\text{new mean} = m \cdot \text{running mean} + (1 - m) \cdot \mu \qquad
 #   \text{new var} = m \cdot \text{running var} + (1 - m) \cdot \sigma^2$$
 #
-# The **momentum** $m$ is the share of the old value that is kept, 0.9 for example. (Keras means the
-# same by it; in PyTorch momentum is the share of the new one, 0.1, and its running variance divides
-# by N − 1. Here it is the same $\sigma^2$, divided by N.)
+# The **momentum** $m$ is the share of the old value that is kept, 0.9 for example. **If you come
+# from PyTorch:** there momentum is the share of the new one, 0.1, and the running variance divides
+# by N − 1. Here it is the same $\sigma^2$, divided by N.
 #
 # | `training` | normalize with | running statistics |
 # |---|---|---|
@@ -574,15 +580,18 @@ def batch_norm_forward(x, gamma, beta, running_mean, running_var, *, momentum, e
 
 # %%
 with when_written("batch_norm_forward"):
-    for result in batch_norm_forward(
+    results = batch_norm_forward(
         two_images,
         np.array([1.0, 2, 1]),  # gamma
         np.array([0.0, 5, 7]),  # beta
         np.zeros(3),  # running_mean
         np.ones(3),  # running_var
-        **settings,
-    ):
-        print(result.round(3))
+        momentum=0.9,
+        eps=1e-5,
+        training=True,
+    )
+    with np.printoptions(precision=3, suppress=True):
+        print(results)
 
 # %% check="a5.batch_norm_forward"
 from cnnlab.check import check
@@ -620,10 +629,12 @@ check("a5.batch_norm_forward", batch_norm_forward)
 # ### What it does to a signal
 #
 # The ten layers from above, with weights of std 0.01 and 0.5, both fatal before. Now each layer
-# normalizes its sums before the ReLU. **Predict** the two rows.
+# normalizes its sums before the ReLU. **Predict:** do the two rows differ, and does either fall?
 
 # %%
 with when_written("batch_norm_forward"):
+    settings = {"momentum": 0.9, "eps": 1e-5, "training": True}
+    print("after layer", *(f"{layer:>5}" for layer in (1, 4, 7, 10)))
     for std in (0.01, 0.5):
         signal, sizes = rng.normal(size=(64, 200)), []
         for _ in range(10):
@@ -631,10 +642,11 @@ with when_written("batch_norm_forward"):
             start = np.ones(200), np.zeros(200), np.zeros(200), np.ones(200)
             signal = np.maximum(batch_norm_forward(sums, *start, **settings)[0], 0)
             sizes.append(signal.std())
-        print(f"std {std:<5}", *(f"{size:.3f}" for size in sizes[::3]))
+        print(f"std {std:<7}", *(f"{size:.3f}" for size in sizes[::3]))
 
 # %% [markdown] tags=["T27"]
-# The size of the weights hardly matters any more. That is one of the three promises of the paper.
+# The size of the weights hardly matters any more. (0.58 is the standard deviation of a ReLU's output
+# if mean 0 and variance 1 go in: the mean square is ½, the mean 0.40, and √(0.5 − 0.40²) = 0.58.)
 # Why it helps training as much as it does is not settled: the reason the paper gives did not hold
 # up in experiments by Santurkar and others (2018), who found a smoother loss instead.
 #
@@ -660,7 +672,8 @@ with when_written("batch_norm_forward"):
 # 1. **By itself:** $g_n / s$.
 # 2. **Through the mean:** $\mu$ stands in every $\hat x_m$ with slope $-1/s$, so it collects
 #    $-\frac1s \sum_m g_m$. And $\mu$ moves by $\frac1N$ of what $x_n$ moves. Together:
-#    $-\frac1s \cdot \text{mean}(g)$.
+#    $-\frac1s \cdot \text{mean}(g)$. ($\mu$ stands in $\sigma^2$ too, but nothing comes along that
+#    way: its slope there is $-\frac2N \sum_m (x_m - \mu)$, and the distances from the mean sum to 0.)
 # 3. **Through the variance:** $s$ stands in every $\hat x_m$ below the line, so it collects
 #    $-\frac1s \sum_m g_m \hat x_m$. And $s$, the root of a mean of squares, moves by
 #    $\frac{1}{2s} \cdot \frac{2 (x_n - \mu)}{N} = \frac{\hat x_n}{N}$. Together:
@@ -668,10 +681,14 @@ with when_written("batch_norm_forward"):
 #
 # </details>
 #
+# <details><summary>The result, if you want to begin with it</summary>
+#
 # $$\text{dx}_n = \frac{1}{s} \Big( g_n - \text{mean}(g) - \hat x_n \cdot
 #   \text{mean}(g\, \hat x) \Big)$$
 #
-# Two things follow that you can check without any formula. Add the same number to a whole column:
+# </details>
+#
+# Two things you can check without any formula. Add the same number to a whole column:
 # the mean takes it away again, so the output stays, and $\sum_n \text{dx}_n$ has to be 0. Stretch
 # a column: the standard deviation takes that away too, so $\sum_n \text{dx}_n \hat x_n$ has to be 0
 # (but for ε).
@@ -687,17 +704,18 @@ with when_written("batch_norm_forward"):
 # return zeros for `dx`. The points are for all three.
 
 # %% [markdown] tags=["T27"]
-# An example first: three images, one feature. **Predict** the sum of `dx`, and the sum of
-# `dx · x̂`.
+# An example first: four images, one feature. The loss does not look at the second and the fourth
+# output: their `dout` is 0. **Predict:** is their `dx` 0 as well, and if not, which sign has it?
 
 # %%
-column = np.array([[1.0], [2], [6]])
-column_dout = np.array([[4.0], [0], [-1]])
+column = np.array([[1.0], [2], [6], [3]])
+column_dout = np.array([[4.0], [0], [-1], [0]])
 _, library_cache = ops.batch_norm_forward(column, np.array([2.0]), np.zeros(1))
 column_dx, _, _ = ops.batch_norm_backward(column_dout, library_cache)
 x_hat = (column - column.mean()) / column.std()
 sums = abs(column_dx.sum()), abs((column_dx * x_hat).sum())
-print(column_dx.ravel().round(3), "and the sums:", *(f"{total:.4f}" for total in sums))
+print("dx", column_dx.ravel().round(3))
+print("sums of dx and of dx · x̂, without sign:", *(f"{total:.4f}" for total in sums))
 
 
 # %% question="a5.batch_norm_backward" points=20 minutes=25 difficulty=3
@@ -720,10 +738,8 @@ def batch_norm_backward(dout, cache):
 # %%
 with when_written("batch_norm_backward"):
     column_cache = x_hat, column.std(axis=0), np.array([2.0])
-    for name, gradient in zip(
-        ("dx", "dgamma", "dbeta"), batch_norm_backward(column_dout, column_cache), strict=True
-    ):
-        print(name, gradient.ravel().round(3))
+    with np.printoptions(precision=3, suppress=True):
+        print(batch_norm_backward(column_dout, column_cache))  # dx, dgamma, dbeta
 
 # %% check="a5.batch_norm_backward"
 from cnnlab.check import check
@@ -751,8 +767,7 @@ check("a5.batch_norm_backward", batch_norm_backward)
 #
 # <details><summary>Help, dx is right for one case only</summary>
 #
-# Is it the one with one feature? Then a mean runs over everything: it needs its axis. Is γ in all
-# three terms?
+# Is it the one with one feature? Then a mean runs over everything: it needs its axis.
 # </details>
 
 # %% [markdown] tags=["T27"]
@@ -775,11 +790,12 @@ check("a5.batch_norm_backward", batch_norm_backward)
 # is to make a matrix of it, (N·H·W, C), normalize its columns and go back.
 #
 # **Predict:** two images of 4×5 pixels with 3 channels. How many means are there, and how many
-# numbers go into each?
+# would `axis=0` alone give?
 #
 # <details><summary>On paper</summary>
 #
-# 3 means, one for each channel, each over $2 \cdot 4 \cdot 5 = 40$ numbers.
+# 3 means, each over $2 \cdot 4 \cdot 5 = 40$ numbers; `axis=0` alone gives $4 \cdot 5 \cdot 3 = 60$,
+# each over 2.
 # </details>
 
 
