@@ -119,8 +119,8 @@ from cnnlab.check import when_written
 with when_written("sigmoid_forward"):
     with np.printoptions(precision=3, suppress=True):
         print(sigmoid_forward(np.array([-1000.0, -2, 0, 2, 1000])))
-    # tanh is a sigmoid in disguise: twice as steep, and from −1 to 1
-    print(np.allclose(np.tanh(line), 2 * sigmoid_forward(2 * line) - 1))
+# tanh is a sigmoid in disguise: twice as steep, and from −1 to 1
+print(np.allclose(np.tanh(line), 2 * ops.sigmoid_forward(2 * line)[0] - 1))
 
 # %% check="a5.sigmoid_forward"
 from cnnlab.check import check
@@ -186,7 +186,8 @@ def sigmoid_backward(dout, cache):
 # %%
 with when_written("sigmoid_backward"):
     some_x = np.array([0.0, 2, 5, 10])
-    print(sigmoid_backward(np.ones(4), ops.sigmoid_forward(some_x)[0]).round(5))
+    with np.printoptions(precision=5, suppress=True):
+        print(sigmoid_backward(np.ones(4), ops.sigmoid_forward(some_x)[0]))
 
 # %% check="a5.sigmoid_backward"
 from cnnlab.check import check
@@ -410,8 +411,8 @@ for std in (0, 0.01, 0.07, 0.1, 0.5):
 
 # %% [markdown] tags=["T26"]
 # $n_\text{in}$ is the number of **inputs** that one unit adds up. (Some lecture notes say
-# outputs; the paper, He and others 2015, and the line above say inputs.) $n_\text{out}$ is the number of units
-# that one input goes to.
+# outputs; the paper, He and others 2015, and the line above say inputs.) $n_\text{out}$ is the
+# number of units that one input goes to.
 #
 # | shape of the weights | $n_\text{in}$ | $n_\text{out}$ |
 # |---|---|---|
@@ -450,8 +451,9 @@ def initial_std(shape):
 # %%
 with when_written("initial_std"):
     for shape in ((200, 200), (5, 5, 3, 10)):
-        print(shape, *(f"{std:.4f}" for std in initial_std(shape)))
-    print("drawn by the library:", f"{init.he((5, 5, 3, 1000), rng=rng).std():.3f}")
+        with np.printoptions(precision=4):
+            print(shape, np.array(initial_std(shape)))
+print("drawn by the library:", f"{init.he((5, 5, 3, 1000), rng=rng).std():.3f}")
 
 # %% check="a5.initial_std"
 from cnnlab.check import check
@@ -645,10 +647,11 @@ with when_written("batch_norm_forward"):
         print(f"std {std:<7}", *(f"{size:.3f}" for size in sizes[::3]))
 
 # %% [markdown] tags=["T27"]
-# The size of the weights hardly matters any more. (0.58 is the standard deviation of a ReLU's output
-# if mean 0 and variance 1 go in: the mean square is ½, the mean 0.40, and √(0.5 − 0.40²) = 0.58.)
-# Why it helps training as much as it does is not settled: the reason the paper gives did not hold
-# up in experiments by Santurkar and others (2018), who found a smoother loss instead.
+# The size of the weights hardly matters any more. (0.58 is the standard deviation of a ReLU's
+# output if mean 0 and variance 1 go in: the mean square is ½, the mean 0.40, and
+# √(0.5 − 0.40²) = 0.58.) Why it helps training as much as it does is not settled: the reason the
+# paper gives did not hold up in experiments by Santurkar and others (2018), who found a smoother
+# loss instead.
 #
 # ## Question 7: batch normalization, backward
 #
@@ -673,7 +676,8 @@ with when_written("batch_norm_forward"):
 # 2. **Through the mean:** $\mu$ stands in every $\hat x_m$ with slope $-1/s$, so it collects
 #    $-\frac1s \sum_m g_m$. And $\mu$ moves by $\frac1N$ of what $x_n$ moves. Together:
 #    $-\frac1s \cdot \text{mean}(g)$. ($\mu$ stands in $\sigma^2$ too, but nothing comes along that
-#    way: its slope there is $-\frac2N \sum_m (x_m - \mu)$, and the distances from the mean sum to 0.)
+#    way: its slope there is $-\frac2N \sum_m (x_m - \mu)$, and the distances from the mean sum
+#    to 0.)
 # 3. **Through the variance:** $s$ stands in every $\hat x_m$ below the line, so it collects
 #    $-\frac1s \sum_m g_m \hat x_m$. And $s$, the root of a mean of squares, moves by
 #    $\frac{1}{2s} \cdot \frac{2 (x_n - \mu)}{N} = \frac{\hat x_n}{N}$. Together:
@@ -786,6 +790,8 @@ check("a5.batch_norm_backward", batch_norm_backward)
 # | `eps` | one number | added to the variance |
 # | result `out` | (N, H, W, C) | normalized, as in training |
 #
+# **If you come from PyTorch:** here the channels are the last axis, not the second.
+#
 # No running statistics this time. One way is to take the means over three axes at once; another
 # is to make a matrix of it, (N·H·W, C), normalize its columns and go back.
 #
@@ -794,8 +800,8 @@ check("a5.batch_norm_backward", batch_norm_backward)
 #
 # <details><summary>On paper</summary>
 #
-# 3 means, each over $2 \cdot 4 \cdot 5 = 40$ numbers; `axis=0` alone gives $4 \cdot 5 \cdot 3 = 60$,
-# each over 2.
+# 3 means, each over $2 \cdot 4 \cdot 5 = 40$ numbers; `axis=0` alone gives
+# $4 \cdot 5 \cdot 3 = 60$, each over 2.
 # </details>
 
 
