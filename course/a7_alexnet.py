@@ -20,8 +20,9 @@
 #
 # With the reading that is about three hours.
 #
-# **You need** Assignments [1](a1_convolution.ipynb) and [6](a6_training.ipynb). The way back through a convolution, from
-# [Assignment 4](a4_conv_backward.ipynb), makes it all yours; without it ours stands in.
+# **You need** Assignments [1](a1_convolution.ipynb) and [6](a6_training.ipynb). The way back
+# through a convolution, from [Assignment 4](a4_conv_backward.ipynb), makes it all yours; without
+# it ours stands in.
 #
 # **How it works.** Write your code where it says `NotImplementedError`, run the cell, then the
 # check below it. Imports and helpers that an answer needs have to stand *inside* its answer cell.
@@ -363,10 +364,11 @@ with when_written("small_alexnet"):
 
 # %% [markdown]
 # The two rows agree, as far as float32 can tell: the network learns on the code that is yours in
-# the table above (where nothing is, both rows are ours). And the first loss? $\ln 10 = 2.303$, but here it starts above 3. The weights of
-# the last layer are drawn like all others, so the scores differ by about 1, and the network
-# is sure of itself without a reason. AlexNet's last layer starts with tiny weights; the library's
-# does too, and its first loss, in the cell behind the next question, is close to 2.303.
+# the table above (where nothing is, both rows are ours). And the first loss? $\ln 10 = 2.303$,
+# but here it starts above 3. The weights of the last layer are drawn like all others, so the
+# scores differ by about 1, and the network is sure of itself without a reason. AlexNet's last
+# layer starts with tiny weights; the library's does too, and its first loss, in the cell behind
+# the next question, is close to 2.303.
 #
 # This is a good place for a break.
 
@@ -485,8 +487,8 @@ check("a7.overfit", overfit)
 # An *epoch* is one pass through all images. You may write out the step as in question 3, or take
 # the library's, `SGD(network, learning_rate=…, momentum=0.9, weight_decay=5e-4)`: it has a method
 # `step()`, to be called after each `network.loss_and_gradients(…)`, and a `learning_rate` that may
-# be changed on the way; it finds the gradients by itself. A new order is `rng.permutation(len(x))`: take the images and the labels
-# in the same one.
+# be changed on the way; it finds the gradients by itself. A new order is
+# `rng.permutation(len(x))`: take the images and the labels in the same one.
 #
 # Wanted are **at least 750 of 1,000** in at most 25 seconds. Ours takes about six and gets
 # around 820; leave some room, since the grader draws other images. **Predict:** 2,000 images in
@@ -626,8 +628,8 @@ with when_written("small_alexnet", "train"):
 # Look at the filters and at what they make of the image. Write four to six sentences: What has
 # changed from the upper row to the lower? Name two filters that look for different things, an edge
 # in some direction, a color, a brightness, and say by its number in which map you see it. Is there
-# one that does nothing, as far as one image shows? AlexNet's 96 filters had 11×11 pixels and learned
-# from a million images: what fits into 11 pixels that does not fit into 4?
+# one that does nothing, as far as one image shows? AlexNet's 96 filters had 11×11 pixels and
+# learned from a million images: what fits into 11 pixels that does not fit into 4?
 #
 # 2 points for what changed, 4 for the two filters with their maps, 2 for the one that does nothing,
 # 2 for AlexNet's.
@@ -730,9 +732,9 @@ with when_written("small_alexnet", "train", "ensemble_errors"):
     print(f"{1 - together / single.mean():.0%} fewer mistakes")
 
 # %% [markdown] tags=["T33", "C10"]
-# The average network is beaten nearly always, and the best one often, though nobody knows in advance
-# which that is. From 18.2 to 15.4 % AlexNet's ensemble made 15 % fewer mistakes; compare with your number. Its
-# networks cost seven times as much to train, and seven times as much to ask.
+# Compare all three: the average network, the best, and all together. Which one is the best, nobody
+# knows in advance. From 18.2 to 15.4 % AlexNet's ensemble made 15 % fewer mistakes; compare with
+# your number. Its networks cost seven times as much to train, and seven times as much to ask.
 #
 # ## Question 7: what you saw
 #
@@ -831,7 +833,8 @@ with when_written("small_alexnet", "train", "occlusion"):
 #
 # Save the notebook (Ctrl+S, or Cmd+S on a Mac), then run this cell. It takes up to a minute: the
 # networks of questions 3 and 4 are trained again, on images drawn afresh. What you wrote in words
-# is listed, and read by a person. The cell grades the file of this name: change it in a renamed copy.
+# is listed, and read by a person. The cell grades the file of this name: change it in a renamed
+# copy.
 
 # %% tags=["nbval-skip"]
 from cnnlab.grading import grade
