@@ -98,7 +98,7 @@ BROKEN = [
     ("rows", lambda x, y: np.exp(_softmax_gradient(x, y)), "The rows of the gradient do not sum"),
     ("sum", lambda d, c: _pool_backward(d, c) * 0.5, "The sum of dx is not the sum of dout"),
     ("features", lambda d, c: _norm_backward(d, c) + 0.1, "dx does not sum to zero over the batch"),
-    ("features", lambda d, c: _norm_backward(d, c) + _normalized(d, c), "dx is not orthogonal"),
+    ("features", lambda d, c: _norm_backward(d, c) + _normalized(d, c), "dx · x̂ does not sum"),
     (
         "product",
         lambda d, c: (d @ c[1].T, c[0].T @ d * 3, d.sum(axis=0)),

@@ -55,7 +55,7 @@ def orthogonal_to(normalized: Callable, look: str, *, part: int | None = None) -
         *args, result = rest
         return _cancel(_by_feature(_of(result, part) * normalized(*args, **options)), axis=0)
 
-    return Identity("dx is not orthogonal to the normalized input", look, holds)
+    return Identity("dx · x̂ does not sum to zero over the batch", look, holds)
 
 
 def same_product(

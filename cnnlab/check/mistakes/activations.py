@@ -1,20 +1,17 @@
 """Mistakes in what bends the signal: sigmoid, leaky ReLU and PReLU, forward and backward."""
 
+import math
+
 import numpy as np
 
 from cnnlab.check.mistakes.base import mistake
 from cnnlab.ops import sigmoid_forward
 
-# Sigmoid
+# Sigmoid: what overflows stops here, because the question makes an error of the warning
 
 
 def _sigmoid(x):
     return sigmoid_forward(x)[0]
-
-
-def _quietly(function):
-    """What overflows on purpose does so without a warning."""
-    return np.errstate(all="ignore")(function)
 
 
 SIGN = "The sign of the exponent is wrong"
@@ -27,31 +24,58 @@ def sigmoid_turned(x):
 
 
 @mistake("sigmoid", SIGN, f"{WHICH_SIGN} And exp of a large number overflows.")
-@_quietly
 def sigmoid_turned_and_overflowing(x):
     return np.exp(-x) / (1 + np.exp(-x))
 
 
 OVERFLOW = "The exponential overflows"
-NO_NUMBER = (
-    "exp(1000) is too large for a float, and infinity divided by infinity is no number. Which "
-    "form of the formula never has infinity above the line?"
+WHICH_FORM = (
+    "exp(1000) is too large for a float, and the check makes an error of the warning. For which x "
+    "does the exponent of your formula grow large? (np.where works out both of its sides, for "
+    "every x.)"
 )
 
 
-@mistake("sigmoid", OVERFLOW, NO_NUMBER)
-@_quietly
-def sigmoid_overflows(x):
-    return np.exp(x) / (1 + np.exp(x))
+def _overflowing(exp):
+    @mistake("sigmoid", OVERFLOW, WHICH_FORM)
+    def sigmoid_overflows(x):
+        return 1 / (1 + exp(-x))
 
 
-@mistake(
-    "sigmoid",
-    OVERFLOW,
-    "x was clipped, but not far enough out: some of what is cut off still differs from 0 and 1.",
+_overflowing(np.exp)
+_overflowing(lambda x: np.e**x)
+_overflowing(np.vectorize(math.exp, otypes=[float]))
+
+
+def _clipped(limit):
+    @mistake(
+        "sigmoid",
+        "x is clipped too early",
+        "Some of what is cut off still differs from 0 and 1. How large may an exponent be?",
+    )
+    def sigmoid_clipped(x):
+        return _sigmoid(np.clip(x, -limit, limit))
+
+
+for _limit in (5, 6, 7, 8, 10):
+    _clipped(_limit)
+
+
+ONE_SIDE = "It is right on one side of 0 only"
+OTHER_SIDE = (
+    "The exponential of −|x| serves both sides, but what stands above the line is not the same on "
+    "both. What should come out at −1000, and what at 1000?"
 )
-def sigmoid_clipped(x):
-    return _sigmoid(np.clip(x, -6, 6))
+
+
+@mistake("sigmoid", ONE_SIDE, OTHER_SIDE)
+def sigmoid_of_the_positive(x):
+    return _sigmoid(abs(x))
+
+
+@mistake("sigmoid", ONE_SIDE, OTHER_SIDE)
+def sigmoid_of_the_negative(x):
+    return _sigmoid(-abs(x))
 
 
 @mistake(
@@ -59,7 +83,6 @@ def sigmoid_clipped(x):
     "The 1 below the line is missing",
     "What does your formula give at 0? It should be ½.",
 )
-@_quietly
 def sigmoid_without_one(x):
     return np.exp(x)
 
@@ -73,13 +96,27 @@ def sigmoid_is_tanh(x):
     return np.tanh(x)
 
 
-@mistake(
-    "sigmoid",
-    "The sigmoid is twice as steep",
-    "If you go by way of tanh: what has to be done to x before, not only to the result after?",
-)
+TANH = "If you go by way of tanh: what has to be done to x before, and what to the result after?"
+
+
+@mistake("sigmoid", "The sigmoid is twice as steep", TANH)
 def sigmoid_too_steep(x):
-    return (1 + np.tanh(x)) / 2
+    return _sigmoid(2 * x)
+
+
+@mistake("sigmoid", "The sigmoid is four times as steep", f"{TANH} Is x multiplied or divided?")
+def sigmoid_far_too_steep(x):
+    return _sigmoid(4 * x)
+
+
+@mistake("sigmoid", "It runs from 0 to 2", TANH)
+def sigmoid_to_two(x):
+    return 2 * _sigmoid(x)
+
+
+@mistake("sigmoid", "It runs from −1 to 1", TANH)
+def sigmoid_from_minus_one(x):
+    return 2 * _sigmoid(x) - 1
 
 
 @mistake(
@@ -96,13 +133,11 @@ NOT_SHARES = "That is a softmax. A sigmoid looks at each number by itself."
 
 
 @mistake("sigmoid", SHARES, NOT_SHARES)
-@_quietly
 def sigmoid_over_all(x):
     return np.exp(x) / np.exp(x).sum()
 
 
 @mistake("sigmoid", SHARES, f"{NOT_SHARES} Here each row adds up to 1.")
-@_quietly
 def sigmoid_over_rows(x):
     return np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)
 
@@ -296,6 +331,46 @@ def leaky_backward_swapped(dout, cache):
 
 @mistake(
     "leaky_relu_backward",
+    "The sides are swapped",
+    "Where x is positive, the gradient comes through in full. (At exactly 0 yours is right.)",
+)
+def leaky_backward_swapped_but_at_zero(dout, cache):
+    x, slope = cache
+    return np.where(x >= 0, slope * dout, dout)
+
+
+@mistake(
+    "leaky_relu_backward",
+    "x stands where dout belongs",
+    "On the negative side too it is dout that comes back, multiplied by the slope.",
+)
+def leaky_backward_of_x(dout, cache):
+    x, slope = cache
+    return np.where(x > 0, dout, slope * x)
+
+
+@mistake(
+    "leaky_relu_backward",
+    "That is the forward pass",
+    "What comes back is dout; x only says on which side of the kink.",
+)
+def leaky_backward_forward(dout, cache):
+    x, slope = cache
+    return np.where(x > 0, x, slope * x)
+
+
+@mistake(
+    "leaky_relu_backward",
+    "Nothing comes through at exactly 0",
+    "0 counts as the negative side here: the slope comes through.",
+)
+def leaky_backward_none_at_zero(dout, cache):
+    x, slope = cache
+    return dout * ((x > 0) + slope * (x < 0))
+
+
+@mistake(
+    "leaky_relu_backward",
     "The value stands where the slope belongs",
     "dout is multiplied by the output. What is wanted is how the output changes with x.",
 )
@@ -371,6 +446,16 @@ def prelu_dx_swapped(dout, cache):
 
 @mistake(
     "prelu_backward.dx",
+    "Zero is counted as positive",
+    "As in question 4, 0 counts as the negative side.",
+)
+def prelu_dx_at_zero(dout, cache):
+    x, slope = cache
+    return np.where(x >= 0, dout, slope * dout)
+
+
+@mistake(
+    "prelu_backward.dx",
     "One slope is used for all channels",
     "Every channel has its own slope. Broadcasting pairs it with the last axis.",
 )
@@ -399,6 +484,24 @@ def prelu_dslope_without_x(dout, cache):
 
 @mistake(
     "prelu_backward.dslope",
+    "dout is missing",
+    "The chain rule multiplies by what came from above, before the sum.",
+)
+def prelu_dslope_without_dout(dout, cache):
+    return _summed(np.minimum(cache[0], 0))
+
+
+@mistake(
+    "prelu_backward.dslope",
+    "The sides are swapped",
+    "The slope was at work where x is negative.",
+)
+def prelu_dslope_swapped(dout, cache):
+    return _summed(dout * np.maximum(cache[0], 0))
+
+
+@mistake(
+    "prelu_backward.dslope",
     "The slope itself is a factor",
     "slope · x, derived with respect to the slope, has no slope left in it.",
 )
@@ -423,6 +526,26 @@ def prelu_dslope_mean(dout, cache):
 )
 def prelu_dslope_of_all(dout, cache):
     return (dout * np.minimum(cache[0], 0)).sum()
+
+
+@mistake(
+    "prelu_backward.dslope",
+    "Only the first axis is summed",
+    "Feature maps have three axes besides the channels, and the sum runs over all of them.",
+)
+def prelu_dslope_over_images(dout, cache):
+    return (dout * np.minimum(cache[0], 0)).sum(axis=0)
+
+
+@mistake(
+    "prelu_backward.dslope",
+    "The reshape mixes the channels",
+    "reshape(C, -1) does not move the last axis to the front: it cuts the numbers, as they lie, "
+    "into C pieces.",
+)
+def prelu_dslope_mixed(dout, cache):
+    shares = dout * np.minimum(cache[0], 0)
+    return shares.reshape(shares.shape[-1], -1).sum(axis=1)
 
 
 @mistake(

@@ -4,7 +4,7 @@ from functools import wraps
 
 import numpy as np
 
-from cnnlab.check.mistakes.base import mistake
+from cnnlab.check.mistakes.base import Undecided, mistake
 from cnnlab.ops import batch_norm_forward, running_statistics
 
 
@@ -171,6 +171,14 @@ def ddof_in_out(x, mean, var, momentum):
     return x.mean(axis=0), x.var(axis=0, ddof=1)
 
 
+NOT_A_MEAN = "The variance is not divided by N"
+
+
+@_training_out(NOT_A_MEAN, "It is the mean of the squared distances, not their sum.")
+def sum_in_out(x, mean, var, momentum):
+    return x.mean(axis=0), len(x) * x.var(axis=0)
+
+
 @_training_out(
     "The mean of the squares stands for the variance",
     "The variance is about the distance from the mean: it has to be subtracted before squaring.",
@@ -205,13 +213,28 @@ def one_for_all(x, mean, var, momentum):
     return x.mean(), x.var()
 
 
-@_training_out(
-    "Each image is normalized by itself",
+ROWS = "Each image is normalized by itself"
+NOT_ROWS = (
     "Mean and variance are taken over the batch, down each column. Along the rows that is another "
-    "method, layer normalization.",
+    "method, layer normalization."
 )
+
+
+@_training_out(ROWS, NOT_ROWS)
 def along_rows(x, mean, var, momentum):
     return x.mean(axis=1, keepdims=True), x.var(axis=1, keepdims=True)
+
+
+@mistake("batch_norm", ROWS, NOT_ROWS)
+def along_rows_lying(x, gamma, beta, mean, var, *, momentum, eps, training):
+    """Of shape (N,): with one feature that makes a square, with more an error somewhere."""
+    if not training:
+        return _right_out(x, gamma, beta, mean, var, eps), mean, var
+    if x.shape[1] > 1:
+        raise Undecided
+    of_rows = x.mean(axis=1), x.var(axis=1)
+    blended = (_right_blend(*pair, momentum) for pair in zip((mean, var), of_rows, strict=True))
+    return _right_out(x, gamma, beta, *of_rows, eps), *blended
 
 
 @mistake(
@@ -231,6 +254,35 @@ def batch_at_test_time(x, gamma, beta, mean, var, *, momentum, eps, training):
 def running_var_as_std(x, gamma, beta, mean, var, *, momentum, eps, training):
     var = x.var(axis=0) if training else var**2
     return _right_out(x, gamma, beta, x.mean(axis=0) if training else mean, var, eps)
+
+
+def _test_out(name, always_wrong):
+    """A wrong output at test time; in training it is right."""
+
+    @mistake(
+        "batch_norm.out",
+        f"At test time {name}",
+        "Only the statistics are others then: what is done with them stays the same.",
+    )
+    @wraps(always_wrong)
+    def wrong(x, gamma, beta, mean, var, *, training, eps, momentum):
+        if training:
+            return _right_out(x, gamma, beta, x.mean(axis=0), x.var(axis=0), eps)
+        options = {"training": training, "eps": eps, "momentum": momentum}
+        return always_wrong(x, gamma, beta, mean, var, **options)
+
+
+_test_out("it divides by the variance", divided_by_variance)
+_test_out("γ and β are missing", normalized_alone)
+_test_out("eps is missing", eps_missing)
+
+
+@mistake("batch_norm", "new_mean and new_var are swapped", "The order is out, new_mean, new_var.")
+def statistics_swapped(x, gamma, beta, mean, var, *, momentum, eps, training):
+    if not training:
+        return _right_out(x, gamma, beta, mean, var, eps), var, mean
+    new_mean, new_var = running_statistics(x, mean, var, momentum=momentum)
+    return _right_out(x, gamma, beta, x.mean(axis=0), x.var(axis=0), eps), new_var, new_mean
 
 
 @mistake(
@@ -323,6 +375,13 @@ _running(
     _right_blend,
     parts=("var",),
     new=lambda x, eps: x.var(axis=0) + eps,
+)
+_running(
+    NOT_A_MEAN,
+    "It is the mean of the squared distances, not their sum.",
+    _right_blend,
+    parts=("var",),
+    new=lambda x, eps: len(x) * x.var(axis=0),
 )
 _running(DDOF, BY_N, _right_blend, parts=("var",), new=lambda x, eps: x.var(axis=0, ddof=1))
 _running(
@@ -418,6 +477,13 @@ def dx_without_gamma(dout, normalized, std, gamma):
     return _centered(dout, normalized) / std
 
 
+@_dx(
+    "γ and the division by std are missing", "Forward, x − μ was divided by std, x̂ multiplied by γ."
+)
+def dx_bare(dout, normalized, std, gamma):
+    return _centered(dout, normalized)
+
+
 @_dx("γ counts twice", "Once is enough. Is it in the gradient of x̂ already?")
 def dx_gamma_twice(dout, normalized, std, gamma):
     return gamma**2 * _centered(dout, normalized) / std
@@ -479,6 +545,15 @@ def dx_mean_sum(dout, normalized, std, gamma):
     return gamma / std * (dout - both)
 
 
+@_dx(
+    "It is N times too large",
+    "With sums for means and N · g for g everything is N times too large: what is left is to "
+    "divide by N, once, at the end.",
+)
+def dx_n_times(dout, normalized, std, gamma):
+    return len(dout) * gamma / std * _centered(dout, normalized)
+
+
 COUNT = "The means divide by the wrong number"
 
 
@@ -500,12 +575,22 @@ def dx_count_less_one(dout, normalized, std, gamma):
     return gamma / std * (dout - both / (len(dout) - 1))
 
 
-@_dx(
-    "One mean for all features",
-    "Each feature was normalized by itself. Over which axis is the mean taken?",
-)
-def dx_one_mean(dout, normalized, std, gamma):
-    return gamma / std * (dout - dout.mean() - normalized * (dout * normalized).mean())
+def _one_mean(axes, *, inside):
+    """One or both means without an axis, with γ inside of them or outside."""
+
+    @_dx(
+        "One mean for all features",
+        "Each feature was normalized by itself: every mean needs its axis.",
+    )
+    def dx_one_mean(dout, normalized, std, gamma):
+        g, after = (gamma * dout, 1) if inside else (dout, gamma)
+        first, second = g.mean(axis=axes[0]), (g * normalized).mean(axis=axes[1])
+        return after / std * (g - first - normalized * second)
+
+
+for _axes in ((None, None), (None, 0), (0, None)):
+    _one_mean(_axes, inside=True)
+    _one_mean(_axes, inside=False)
 
 
 @_dx(
@@ -583,13 +668,40 @@ def dx_gamma_on_first_only(dout, normalized, std, gamma):
     return (gamma * dout - both) / std
 
 
-@_dx(
-    "Only the direct way is divided by std",
-    "Each of the three ways leads through the division: is there a parenthesis around all three?",
-)
-def dx_std_on_first_only(dout, normalized, std, gamma):
-    both = dout.mean(axis=0) + normalized * (dout * normalized).mean(axis=0)
-    return gamma * (dout / std - both)
+def _gamma_in_one(lost):
+    @_dx(
+        "γ is missing in one of the corrections",
+        "Each of the three ways leads through γ: with g = γ · dout, dout itself is done with.",
+    )
+    def dx_gamma_lost(dout, normalized, std, gamma):
+        first, second = dout.mean(axis=0), normalized * (dout * normalized).mean(axis=0)
+        factors = (1, gamma) if lost == 0 else (gamma, 1)
+        return (gamma * dout - factors[0] * first - factors[1] * second) / std
+
+
+for _lost in (0, 1):
+    _gamma_in_one(_lost)
+
+
+def _partly_divided(name, *divided):
+    """Some of the three parts divided by std."""
+
+    @_dx(
+        name,
+        "Each of the three ways leads through the division: is there a parenthesis around all "
+        "three?",
+    )
+    def dx_partly_divided(dout, normalized, std, gamma):
+        g = gamma * dout
+        parts = g, -g.mean(axis=0), -normalized * (g * normalized).mean(axis=0)
+        return sum(
+            part / (std if through else 1) for part, through in zip(parts, divided, strict=True)
+        )
+
+
+_partly_divided("Only the direct way is divided by std", True, False, False)
+_partly_divided("Only the last part is divided by std", False, False, True)
+_partly_divided("The last part is not divided by std", True, True, False)
 
 
 @_gradient(
@@ -723,14 +835,27 @@ _conv("An axis is left out", f"{ONE_FOR_EACH} Here each row has its own.", (0, 2
 _conv("The variance divides by one less than the count", BY_N, (0, 1, 2), 1)
 
 
-@mistake(
-    "batch_norm_conv",
-    "The channels are taken for the second axis",
-    "In PyTorch they are. Here the order is N, H, W, C: the channels are the last axis.",
-)
+SECOND = "The channels are taken for the second axis"
+LAST_AXIS = "In PyTorch they are. Here the order is N, H, W, C: the channels are the last axis."
+
+
+@mistake("batch_norm_conv", SECOND, LAST_AXIS)
 def channels_second(x, gamma, beta, *, eps):
     gamma, beta = (scale.reshape(1, -1, 1, 1) for scale in (gamma, beta))
     return _over(x, gamma, beta, eps, (0, 2, 3))
+
+
+@mistake("batch_norm_conv", SECOND, LAST_AXIS)
+def channels_second_but_for_the_scales(x, gamma, beta, *, eps):
+    return _over(x, gamma, beta, eps, (0, 2, 3))
+
+
+@mistake("batch_norm_conv", SECOND, LAST_AXIS)
+def channels_second_lying(x, gamma, beta, *, eps):
+    """Of shape (H,): what stops then depends on what is written first."""
+    if x.shape[-1] > 1:
+        raise Undecided
+    return _right_out(x, gamma, beta, x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3)), eps)
 
 
 MIXED = "The reshape mixes the channels"
@@ -784,6 +909,9 @@ _conv_out("It divides by the variance", "The root of the variance is what it div
 )
 _conv_out(EPS, UNDER)(
     lambda x, gamma, beta, mean, var, eps: gamma * (x - mean) / (np.sqrt(var) + eps) + beta
+)
+_conv_out("The option eps is not used", "The result is that of 1e-5 in every case.")(
+    lambda x, gamma, beta, mean, var, eps: gamma * (x - mean) / np.sqrt(var + 1e-5) + beta
 )
 _conv_out("eps is missing", UNDER)(
     lambda x, gamma, beta, mean, var, eps: gamma * (x - mean) / np.sqrt(var) + beta

@@ -5,6 +5,25 @@ import math
 from cnnlab.check.mistakes.base import mistake
 from cnnlab.init import fan_in, fan_out
 
+
+def _both(name, look):
+    """Wrong counts of inputs and outputs, in the two formulas as they should be."""
+
+    def register(counts):
+        @mistake("initial_std", name, look)
+        def wrong(shape):
+            inputs, outputs = counts(shape)
+            return math.sqrt(2 / inputs), math.sqrt(2 / (inputs + outputs))
+
+    return register
+
+
+_both(
+    "The axes are read in PyTorch's order",
+    "There outputs come first. Here inputs come before outputs, and both come last.",
+)(lambda shape: (math.prod(shape[1:]), shape[0] * math.prod(shape[2:])))
+
+
 IN = "Inputs are what one unit reads: a filter reads its whole window, over all channels."
 
 
@@ -27,8 +46,14 @@ def _he(name, look, count):
 
 
 OUTPUTS = "The outputs are counted, not the inputs"
+LIMIT = "That is the limit of a uniform distribution"
 _he(
     OUTPUTS, "The last axis counts outputs. What size the sum has depends on what goes in.", fan_out
+)
+_he(
+    "Inputs and outputs of a matrix are swapped",
+    "A matrix is (D, M), inputs before outputs. (Yours are right for filters.)",
+    lambda shape: shape[1] if len(shape) == 2 else fan_in(shape),
 )
 _he(OUTPUTS, f"{IN} The number of filters has no part in it.", lambda shape: shape[-1])
 _he("The window is not counted", IN, lambda shape: shape[-2])
@@ -41,8 +66,13 @@ _he(
     lambda shape: 2 * fan_in(shape),
 )
 _he(
+    LIMIT,
+    "√(6/n_in) is how far uniform numbers reach. Their standard deviation is smaller.",
+    lambda shape: fan_in(shape) / 3,
+)
+_he(
     "Outputs are counted too",
-    "That is the other one, xavier. This one looks forward only, at the inputs.",
+    "That is xavier, the second of the two results. This one looks forward only, at the inputs.",
     lambda shape: fan_in(shape) + fan_out(shape),
 )
 
@@ -79,7 +109,11 @@ _xavier(
     "weighs both ends.",
     lambda shape: 2 * fan_in(shape),
 )
-_xavier("The outputs are missing", "That is he. Both ends count here.", fan_in)
+_xavier(
+    "The outputs are missing",
+    "That is he, the first of the two results. Both ends count here.",
+    fan_in,
+)
 _xavier("Only the outputs are counted", "Both ends count here.", fan_out)
 _xavier(
     "The 2 is missing",
@@ -102,7 +136,7 @@ _xavier(
     lambda shape: fan_in(shape) + shape[-1],
 )
 _xavier(
-    "That is the limit of a uniform distribution",
+    LIMIT,
     "√(6/(n_in + n_out)) is how far uniform numbers reach. Their standard deviation is smaller.",
     lambda shape: (fan_in(shape) + fan_out(shape)) / 3,
 )

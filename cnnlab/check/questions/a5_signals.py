@@ -19,6 +19,12 @@ def _sigmoid_cases(rng):
     ]
 
 
+def _without_overflow(answer, x):
+    """Where it overflows, an error instead of the warning."""
+    with np.errstate(over="raise"):
+        return answer(x)
+
+
 def _sigmoid_backward_case(rng, name, x):
     out, _ = ops.sigmoid_forward(x)
     return Case(name, (eighths(rng, *x.shape), out))
@@ -138,11 +144,14 @@ def _norm_conv_case(rng, name, *shape, eps=1e-5):
 
 
 def _norm_conv_cases(rng):
+    with_a_constant = _norm_conv_case(rng, "a channel that is constant", 2, 4, 3, 2)
+    with_a_constant.args[0][..., 1] = 1.5
     return [
         _norm_conv_case(rng, "one channel", 2, 3, 4, 1),
         _norm_conv_case(rng, "all sizes different", 4, 2, 5, 3),
         _norm_conv_case(rng, "a single image", 1, 3, 5, 4),
         _norm_conv_case(rng, "a large eps", 3, 4, 2, 5, eps=0.25),
+        with_a_constant,
     ]
 
 
@@ -159,7 +168,13 @@ def _slopes(rng, C):
 
 
 QUESTIONS = (
-    Question("a5.sigmoid_forward", lambda x: ops.sigmoid_forward(x)[0], _sigmoid_cases, "sigmoid"),
+    Question(
+        "a5.sigmoid_forward",
+        lambda x: ops.sigmoid_forward(x)[0],
+        _sigmoid_cases,
+        "sigmoid",
+        ask=_without_overflow,
+    ),
     Question(
         "a5.sigmoid_backward", ops.sigmoid_backward, _sigmoid_backward_cases, "sigmoid_backward"
     ),
@@ -192,13 +207,15 @@ QUESTIONS = (
         identities=(
             features_sum_to_zero(
                 "A number that is added to a whole feature goes out with its mean, so it changes "
-                "nothing: column by column, dx has to sum to zero. Which part of dx sees to that?",
+                "nothing: column by column, dx has to sum to zero. Which part of dx sees to that, "
+                "and is it whole: its factors, its axis, the parenthesis around it?",
                 part=0,
             ),
             orthogonal_to(
                 lambda dout, cache: cache[0],
                 "If a whole feature is stretched, its standard deviation takes that out again: "
-                "column by column, dx times x̂ has to sum to zero. Which part of dx sees to that?",
+                "column by column, dx times x̂ has to sum to zero. Which part of dx sees to that, "
+                "and is it whole: its factors, its axis, the parenthesis around it?",
                 part=0,
             ),
         ),
