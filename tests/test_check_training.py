@@ -73,11 +73,9 @@ def _new_arrays(network, x, y, *, rng):
 @pytest.mark.parametrize(
     ("answer", "mistake"),
     [
-        (_few_steps, ""),
-        (_labels_of_others, ""),
+        (_few_steps, "It learns, but not enough yet"),
+        (_labels_of_others, "It is no better than guessing"),
         (_too_large, "Every image gets the same answer"),
-        (_new_arrays, "The network is as it was"),
-        (lambda network, x, y, *, rng: y, "The network is as it was"),
     ],
 )
 def test_a_network_that_has_not_learned_is_wrong_and_the_verdict_says_how_far_it_came(
@@ -86,6 +84,27 @@ def test_a_network_that_has_not_learned_is_wrong_and_the_verdict_says_how_far_it
     verdict = verdict_on("a7.overfit", answer)
     assert (verdict.status, verdict.mistake) == (WRONG, mistake)
     assert "of 50 are right, and 48 were asked for" in verdict.text
+
+
+def _predicts_by_heart(network, x, y, *, rng):
+    network.predict = lambda images, **options: y
+
+
+@pytest.mark.parametrize(
+    "answer", [_new_arrays, _predicts_by_heart, lambda network, x, y, *, rng: y]
+)
+def test_a_network_whose_weights_are_as_they_were_is_named(answer):
+    verdict = verdict_on("a7.overfit", answer)
+    assert (verdict.status, verdict.mistake) == (WRONG, "The network is as it was")
+    assert "no weight of the network has changed" in verdict.text
+
+
+def test_weights_that_change_without_another_answer_are_not_as_they_were():
+    def answer(network, x, y, *, rng):
+        for w in network.parameters().values():
+            w *= 0.999
+
+    assert verdict_on("a7.overfit", answer).mistake == "Every image gets the same answer"
 
 
 def test_an_error_while_training_is_told_from_a_wrong_result():
@@ -114,6 +133,7 @@ def test_training_that_does_not_come_to_an_end_is_too_slow():
     question = replace(find("a7.overfit"), seconds=0.3)
     verdict = verdict_on(question, overfit_with_sgd)
     assert (verdict.status, verdict.mistake) == (WRONG, "It is too slow")
+    assert "It took more than 0.3 seconds. A loop" in verdict.text
 
 
 @pytest.mark.parametrize(

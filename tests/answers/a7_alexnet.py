@@ -83,6 +83,30 @@ def table_of_a_recursion(input_shape, layers):
     return [shape, *volumes], [count, *counts]
 
 
+# The receptive field
+
+
+def field_backward(layers):
+    """From one unit down to the image."""
+    field = 1
+    for F, S in reversed(layers):
+        field = (field - 1) * S + F
+    return field
+
+
+def field_by_products(layers):
+    strides = [S for _, S in layers]
+    return 1 + sum((F - 1) * math.prod(strides[:n]) for n, (F, _) in enumerate(layers))
+
+
+def field_by_places(layers):
+    """All pixels that are seen, one by one."""
+    places = np.zeros(1, int)
+    for F, S in layers[::-1]:
+        places = np.unique(places[:, np.newaxis] * S + np.arange(F))
+    return len(range(places[0], places[-1] + 1))
+
+
 # The network
 
 
@@ -281,6 +305,9 @@ RIGHT = [
     ("a7.table", table_by_hand),
     ("a7.table", table_by_functions),
     ("a7.table", table_of_a_recursion),
+    ("a7.receptive_field", field_backward),
+    ("a7.receptive_field", field_by_products),
+    ("a7.receptive_field", field_by_places),
     ("a7.build", build_in_one_list),
     ("a7.build", build_by_appending),
     ("a7.build", build_by_a_search_for_the_padding),

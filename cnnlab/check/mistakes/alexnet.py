@@ -18,8 +18,10 @@ def _table(
     size=lambda size, F, S, P: output_size(size, F, stride=S, pad=P),
     conv=lambda before, after, F, G: F * F * (before[2] // G) * after[2] + after[2],
     pool=lambda before, F: 0,
+    normal=lambda before: 0,
     fc=lambda before, M: int(np.prod(before)) * M + M,
     pool_stride=lambda F, S: S,
+    pool_size=lambda size, F, S: output_size(size, F, stride=S),
     depth=lambda before, K: K,
     square=False,
     norm=True,
@@ -35,7 +37,7 @@ def _table(
             count = conv(before, (*shape[:2], K), F, G)
         elif kind == "pool":
             F, S = settings
-            sizes = [size(side, F, pool_stride(F, S), 0) for side in before[:2]]
+            sizes = [pool_size(side, F, pool_stride(F, S)) for side in before[:2]]
             shape = (sizes[0], sizes[0 if square else 1], before[2])
             count = pool(before, F)
         elif kind == "fc":
@@ -43,6 +45,8 @@ def _table(
             count = fc(before, settings[0])
         elif not norm:
             continue
+        else:
+            count = normal(before)
         volumes.append(shape)
         counts.append(count)
     return volumes, counts
@@ -58,17 +62,23 @@ def _register_tables():
     ends = "Zeros are added at both ends of the axis, before the window starts."
     whole("The padding is ignored", ends, size=lambda w, F, S, P: output_size(w, F, stride=S))
     whole("Padding counted on one side only", ends, size=lambda w, F, S, P: (w - F + P) // S + 1)
-    whole(
-        "Rounded where the window does not fit",
-        "A remainder disappears in silence. The library's output_size raises ValueError where "
-        "there is one.",
-        size=lambda w, F, S, P: (w - F + 2 * P) // S + 1,
-    )
+    rounded = {
+        "size": lambda w, F, S, P: (w - F + 2 * P) // S + 1,
+        "pool_size": lambda w, F, S: (w - F) // S + 1,
+    }
+    for changed in (rounded, *({key: size} for key, size in rounded.items())):
+        whole(
+            "Rounded where the window does not fit",
+            "A remainder disappears in silence. The library's output_size raises ValueError where "
+            "there is one.",
+            **changed,
+        )
     whole(
         "The + 1 is missing",
         "CONV1 of the lecture: 227 − 11 is 216, 54 steps of 4. The position before the first step "
         "counts too.",
         size=lambda w, F, S, P: (w - F + 2 * P) // S,
+        pool_size=lambda w, F, S: (w - F) // S,
     )
     whole(
         "The height is taken for the width",
@@ -96,6 +106,29 @@ def _register_tables():
         "Each filter and each unit has one bias besides its weights.",
         conv=lambda before, after, F, G: F * F * (before[2] // G) * after[2],
         fc=lambda before, M: int(np.prod(before)) * M,
+    )
+    parameters(
+        "The towers are forgotten, and the biases are missing",
+        "Two things: each filter has one bias, and with G towers it reads the channels of its own "
+        "tower only.",
+        conv=lambda before, after, F, G: F * F * before[2] * after[2],
+        fc=lambda before, M: int(np.prod(before)) * M,
+    )
+    parameters(
+        "The towers divide the filters as well",
+        "In each tower there are K/G filters, but there are G towers. Only the depth of a filter "
+        "is divided.",
+        conv=lambda before, after, F, G: F * F * (before[2] // G) * (after[2] // G) + after[2],
+    )
+    parameters(
+        "A fully connected layer reads itself",
+        "It reads the volume before it. Has the shape been replaced before it was used?",
+        fc=lambda before, M: M * M + M,
+    )
+    parameters(
+        "Normalization is counted with parameters",
+        "Local response normalization has nothing to learn.",
+        normal=lambda before: 2 * before[-1],
     )
     parameters(
         "The biases of the convolutions are missing",
@@ -207,6 +240,99 @@ def _register_tables():
 
 _register_tables()
 
+# The receptive field
+
+
+def _field(layers, grow=lambda F, jump, S: (F - 1) * jump, *, start=1, jumps=lambda j, S: j * S):
+    """A receptive field whose every line can be replaced."""
+    field, jump = start, 1
+    for F, S in layers:
+        field += grow(F, jump, S)
+        jump = jumps(jump, S)
+    return field
+
+
+def _register_fields():
+    def wrong(name, look, **changed):
+        mistake("receptive_field", name, look)(lambda layers: _field(layers, **changed))
+
+    wrong(
+        "Whole windows are added",
+        "One place of the window is seen already: how many further ones does a window of F add?",
+        grow=lambda F, jump, S: F * jump,
+    )
+    wrong(
+        "The pixel at the start is missing",
+        "Without any layer a unit is a pixel, and sees one.",
+        start=0,
+    )
+    wrong(
+        "The strides are ignored",
+        "Behind a stride of 2 neighbors stand two pixels apart.",
+        jumps=lambda jump, S: 1,
+    )
+    wrong(
+        "Only the stride of the layer before counts",
+        "The distances multiply: behind two strides of 2 neighbors stand four pixels apart.",
+        jumps=lambda jump, S: S,
+    )
+    wrong(
+        "The strides are added, not multiplied",
+        "Behind two strides of 3 neighbors stand nine pixels apart, not six.",
+        jumps=lambda jump, S: jump + S,
+    )
+    wrong(
+        "The strides are added, not multiplied",
+        "Behind two strides of 3 neighbors stand nine pixels apart, not six.",
+        jumps=lambda jump, S: jump + S - 1,
+    )
+    wrong(
+        "The jump is changed before it is used",
+        "A layer's window moves over what it reads: its own stride matters to later layers only.",
+        grow=lambda F, jump, S: (F - 1) * jump * S,
+    )
+    wrong(
+        "The layer's own stride is used",
+        "How far apart do the neighbors stand that the window reads? That is for the layers before "
+        "it to say.",
+        grow=lambda F, jump, S: (F - 1) * S,
+    )
+
+    @mistake(
+        "receptive_field",
+        "The layers are taken from the end",
+        "Going up from the image, the jump is the product of the strides below.",
+    )
+    def backward(layers):
+        return _field(layers[::-1])
+
+    @mistake(
+        "receptive_field",
+        "The windows are multiplied",
+        "Windows overlap: each layer adds to the field.",
+    )
+    def product(layers):
+        return int(np.prod([F for F, _ in layers]))
+
+    @mistake(
+        "receptive_field",
+        "The jump is returned, not the field",
+        "That is how far apart two neighbors behind the last layer stand.",
+    )
+    def jump_alone(layers):
+        return int(np.prod([S for _, S in layers]))
+
+    @mistake(
+        "receptive_field",
+        "The area, not the side",
+        "How many pixels along one axis?",
+    )
+    def area(layers):
+        return _field(layers) ** 2
+
+
+_register_fields()
+
 # The network
 
 
@@ -309,6 +435,14 @@ def _register_networks():
 
     @mistake(
         "small_alexnet",
+        "The generator is not handed on",
+        "Two generators give the same weights. Which one does the network draw from?",
+    )
+    def own_rng(input_shape, n_classes, *, rng, **options):
+        return _network(input_shape, n_classes, rng=np.random.default_rng(0), **options)
+
+    @mistake(
+        "small_alexnet",
         "Ten classes, however many are asked for",
         "The number of scores is an argument.",
     )
@@ -322,7 +456,7 @@ _register_networks()
 @mistake(
     "training",
     "The network is as it was",
-    "After training it says what it said before. Each weight has to change in place, inside the "
+    "Each weight has to change in place, inside the "
     "network: w = w − … makes a new array that nobody reads, w −= … changes the old one.",
 )
 def untouched(network, x, labels, *, rng):
@@ -352,7 +486,8 @@ def _errors(scores, labels, softmax=_softmax):
     "ensemble_errors.together",
     "Scores are averaged, not probabilities",
     "A network with large scores outvotes the others. Turn the scores of each into probabilities "
-    "first.",
+    "first, and average those: to multiply them, or to average their logarithms, comes to the same "
+    "as to average scores.",
 )
 def scores_averaged(scores, labels):
     return float(_wrong_share(scores.mean(axis=0).argmax(axis=-1), labels))
@@ -504,6 +639,30 @@ def undivided(scores, labels):
 def rights(scores, labels):
     single, together = _errors(scores, labels)
     return 1 - single, 1 - together
+
+
+def _largest_of_all(scores):
+    with np.errstate(all="ignore"):
+        powers = np.exp(scores - scores.max())
+        return powers / powers.sum(axis=-1, keepdims=True)
+
+
+@mistake(
+    "ensemble_errors.together",
+    "The largest score of all is subtracted",
+    "Far below it every exp is 0, and 0/0 is nan. Subtract from each image its own largest score.",
+)
+def largest_of_all(scores, labels):
+    return float(_wrong_share(_largest_of_all(scores).mean(axis=0).argmax(axis=-1), labels))
+
+
+@mistake(
+    "ensemble_errors",
+    "The largest score of all is subtracted",
+    "Far below it every exp is 0, and 0/0 is nan. Subtract from each image its own largest score.",
+)
+def largest_of_all_everywhere(scores, labels):
+    return _errors(scores, labels, _largest_of_all)
 
 
 @mistake(

@@ -11,7 +11,7 @@ from cnnlab.check.questions.base import Question, eighths
 from cnnlab.check.record import Case, RecordError
 from cnnlab.layers import LRN, Affine, Conv, Dropout, Flatten, MaxPool, ReLU
 from cnnlab.model import Sequential
-from cnnlab.shapes import affine_parameters, conv_parameters, output_size
+from cnnlab.shapes import affine_parameters, conv_parameters, output_size, receptive_field
 
 LECTURE = (
     ("conv", 96, 11, 4, 0, 1),
@@ -69,6 +69,27 @@ def _table_cases(rng):
         Case(
             "a pooling that does not fit", ((8, 8, 2), [("norm",), ("pool", 3, 2)]), {}, ValueError
         ),
+        Case(
+            "a convolution that does not fit",
+            ((8, 8, 2), [("norm",), ("conv", 4, 3, 2, 0, 1)]),
+            {},
+            ValueError,
+        ),
+    ]
+
+
+ALEXNET_WINDOWS = [(11, 4), (3, 2), (5, 1), (3, 2), (3, 1), (3, 1), (3, 1), (3, 2)]
+
+
+def _field_cases(rng):
+    drawn = [(int(rng.integers(2, 8)), int(rng.integers(1, 4))) for _ in range(5)]
+    return [
+        Case("one convolution", ([(5, 2)],)),
+        Case("three convolutions of 3×3", ([(3, 1)] * 3,)),
+        Case("a stride, then a convolution", ([(3, 2), (4, 1)],)),
+        Case("three layers", ([(4, 3), (2, 2), (5, 3)],)),
+        Case("AlexNet's last pooling", (list(ALEXNET_WINDOWS),)),
+        Case("drawn at random", ([(3, 2), *drawn],)),
     ]
 
 
@@ -103,8 +124,11 @@ def describe(build, input_shape, n_classes, seed, options):
         found = "missing" if layer is None else type(layer).__name__
         if found != kind:
             raise RecordError(
-                f"layer {number}, counted from 0, is {found}, expected {kind or 'none'}"
+                f"layer {number}, counted from 0, is {found}, expected {kind or 'none'}; "
+                f"there are {len(network.layers)} layers, expected {len(_KINDS)}"
             )
+    other = build(input_shape, n_classes, rng=np.random.default_rng(seed + 1), **options)
+    pairs = zip(network.parameters().values(), other.parameters().values(), strict=True)
     names = [f"{number} {kind}" for number, kind in enumerate(_KINDS)]
     counts = [sum(p.size for p in layer.params.values()) for layer in network.layers]
     rates = [layer.rate for layer in network.layers if isinstance(layer, Dropout)]
@@ -113,6 +137,7 @@ def describe(build, input_shape, n_classes, seed, options):
         "parameters": dict(zip(names, counts, strict=True)),
         "rate of dropout": rates,
         "ops handed on": int(network.ops is _OTHER if "ops" in options else True),
+        "rng handed on": int(any((mine != theirs).any() for mine, theirs in pairs)),
     }
 
 
@@ -133,9 +158,15 @@ def _network(seed):
 
 
 def after_training(train, x, labels, x_test, test_labels, seed):
-    """The classes that a new network says, once `train` has had it."""
-    network = _network(seed)
-    train(network, x, labels, rng=np.random.default_rng(seed + 1))
+    """The classes that a network says with the weights that `train` leaves."""
+    network, trained = _network(seed), _network(seed)
+    train(trained, x, labels, rng=np.random.default_rng(seed + 1))
+    changed = False
+    for name, w in network.parameters().items():
+        changed |= bool((w != trained.parameters()[name]).any())
+        w[...] = trained.parameters()[name]
+    if not changed:
+        raise RecordError("no weight of the network has changed")
     with np.errstate(all="ignore"):  # diverged or not, it has an answer
         return network.predict(x_test)
 
@@ -170,9 +201,40 @@ def _several_answers(*rest, **options):
 _ONE_ANSWER = Identity(
     "Every image gets the same answer",
     "A network that says one class for all has learned nothing, or has been broken: print the loss "
-    "after each step. Growing or nan: steps that are too large, or uphill. Near 2.3, the logarithm "
-    "of 10: steps that are far too small.",
+    "after each step. Growing or nan: steps that are too large, or uphill. Stuck near 2.3, the "
+    "logarithm of 10: dead ReLUs after steps that were too large, steps that are far too small, or "
+    "images and labels that do not belong together.",
     _several_answers,
+)
+
+
+def _share(x, labels, x_test, test_labels, seed, result):
+    return np.mean(result == test_labels)
+
+
+_GUESSING = Identity(
+    "It is no better than guessing",
+    "One image in ten is right by chance. Do the images and the labels of a batch belong together, "
+    "taken with the same numbers from the same order? If they do, print the loss: does it fall?",
+    lambda *rest: _share(*rest) > 0.2,
+)
+
+
+def _learned(look):
+    """What is broken by every result with mistakes: only asked for where there are too many."""
+    return Identity("It learns, but not enough yet", look, lambda *rest: _share(*rest) == 1)
+
+
+_NOT_BY_HEART = _learned(
+    "Print the loss every ten steps. Still falling at the end: more steps, or larger ones. "
+    "Jumping: smaller ones. Is the velocity of each weight kept from step to step, and does every "
+    "step take all images and change all weights?",
+)
+_NOT_ENOUGH = _learned(
+    "Count your steps: is there one behind each batch, does every image come up once in an epoch, "
+    "and are there several epochs? Print the loss of each epoch: still falling, more epochs or "
+    "larger steps; jumping, smaller ones. Is the velocity, or the optimizer that keeps it, made "
+    "once, before the loops?",
 )
 
 
@@ -251,6 +313,7 @@ def _occlusion_cases(rng):
 
 QUESTIONS = (
     Question("a7.table", table, _table_cases, "alexnet_table", returns=("volumes", "parameters")),
+    Question("a7.receptive_field", receptive_field, _field_cases, "receptive_field"),
     Question(
         "a7.build",
         lambda *args: describe(small_alexnet, *args),
@@ -264,7 +327,7 @@ QUESTIONS = (
         _fifty,
         "training",
         seconds=15.0,
-        identities=(_ONE_ANSWER,),
+        identities=(_ONE_ANSWER, _GUESSING, _NOT_BY_HEART),
         ask=after_training,
         least=48,
     ),
@@ -274,7 +337,7 @@ QUESTIONS = (
         _many,
         "training",
         seconds=25.0,
-        identities=(_ONE_ANSWER,),
+        identities=(_ONE_ANSWER, _GUESSING, _NOT_ENOUGH),
         ask=after_training,
         least=750,
     ),
