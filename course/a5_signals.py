@@ -116,9 +116,8 @@ def sigmoid_forward(x):
 # %%
 from cnnlab.check import when_written
 
-with when_written("sigmoid_forward"):
-    with np.printoptions(precision=3, suppress=True):
-        print(sigmoid_forward(np.array([-1000.0, -2, 0, 2, 1000])))
+with when_written("sigmoid_forward"), np.printoptions(precision=3, suppress=True):
+    print(sigmoid_forward(np.array([-1000.0, -2, 0, 2, 1000])))
 # tanh is a sigmoid in disguise: twice as steep, and from −1 to 1
 print(np.allclose(np.tanh(line), 2 * ops.sigmoid_forward(2 * line)[0] - 1))
 
@@ -184,10 +183,9 @@ def sigmoid_backward(dout, cache):
 
 
 # %%
-with when_written("sigmoid_backward"):
+with when_written("sigmoid_backward"), np.printoptions(precision=5, suppress=True):
     some_x = np.array([0.0, 2, 5, 10])
-    with np.printoptions(precision=5, suppress=True):
-        print(sigmoid_backward(np.ones(4), ops.sigmoid_forward(some_x)[0]))
+    print(sigmoid_backward(np.ones(4), ops.sigmoid_forward(some_x)[0]))
 
 # %% check="a5.sigmoid_backward"
 from cnnlab.check import check
