@@ -483,7 +483,7 @@ with when_written("initial_std"):
     for name, std in {"0.01": 0.01, "xavier": xavier, "he": he, "0.5": 0.5}.items():
         ax.semilogy(range(1, 11), way_forward(std), "o-", label=name)
     ax.set(xlabel="layer", ylabel="standard deviation of the output")
-    ax.legend(title="std of the weights", loc="lower left")
+    ax.legend(title="std of the weights", loc="center left", bbox_to_anchor=(1, 0.5))
     viz.show(ax, alt="With he the line is level; xavier falls slowly, 0.01 steeply, 0.5 climbs.")
 
 # %% [markdown] tags=["C4"]
