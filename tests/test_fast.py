@@ -244,6 +244,8 @@ def test_inside_the_matrix_product_keeps_to_one_thread():
     fast.set_threads(2)
     assert fast.share_out(counts, 2) == [{1}, {1}]
     assert counts(0, 1) == before
+    assert fast.share_out(counts, 10, least=6) == [{1}]
+    assert fast.share_out(counts, 1) == [before]
 
 
 def test_two_at_once_leave_the_matrix_product_as_it_was():

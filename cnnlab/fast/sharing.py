@@ -81,8 +81,9 @@ def share_out(work: Callable[[int, int], Result], length: int, *, least: int = 1
     count = threads()
     lanes = max(1, min(count, length // least))
     if lanes == 1:
-        # One image on several threads: then the matrix product may have them.
-        with _one_blas_thread if count == 1 else nullcontext():
+        # One image on several threads: then the matrix product may have them. For work that is too
+        # small for two it must not: its threads would wait for more on the cores that ours need.
+        with nullcontext() if length == 1 < count else _one_blas_thread:
             return [work(0, length)]
     bounds = [length * lane // lanes for lane in range(lanes + 1)]
     with _one_blas_thread:
