@@ -572,42 +572,12 @@ def over_networks(scores, labels):
 
 
 @mistake(
-    "ensemble_errors.together",
-    "The softmax runs over the networks",
-    "For one network and one image the probabilities of all classes sum to 1: along which axis?",
-)
-def together_over_networks(scores, labels):
-    return over_networks(scores, labels)[1]
-
-
-@mistake(
     "ensemble_errors",
     "The softmax runs over the images",
     "For one network and one image the probabilities of all classes sum to 1: along which axis?",
 )
 def over_images(scores, labels):
     return _errors(scores, labels, lambda scores: _softmax(scores, 1))
-
-
-@mistake(
-    "ensemble_errors.together",
-    "The softmax runs over the images",
-    "For one network and one image the probabilities of all classes sum to 1: along which axis?",
-)
-def together_over_images(scores, labels):
-    return over_images(scores, labels)[1]
-
-
-@mistake(
-    "ensemble_errors.together",
-    "exp of large scores is infinite",
-    "Subtract the largest score of each image before exp: the probabilities stay the same.",
-)
-def overflowing(scores, labels):
-    with np.errstate(all="ignore"):
-        powers = np.exp(scores)
-        each = powers / powers.sum(axis=-1, keepdims=True)
-        return float(_wrong_share(each.mean(axis=0).argmax(axis=-1), labels))
 
 
 @mistake(
@@ -645,15 +615,6 @@ def _largest_of_all(scores):
     with np.errstate(all="ignore"):
         powers = np.exp(scores - scores.max())
         return powers / powers.sum(axis=-1, keepdims=True)
-
-
-@mistake(
-    "ensemble_errors.together",
-    "The largest score of all is subtracted",
-    "Far below it every exp is 0, and 0/0 is nan. Subtract from each image its own largest score.",
-)
-def largest_of_all(scores, labels):
-    return float(_wrong_share(_largest_of_all(scores).mean(axis=0).argmax(axis=-1), labels))
 
 
 @mistake(

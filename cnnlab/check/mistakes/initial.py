@@ -77,11 +77,6 @@ _he(
 )
 
 
-@mistake("initial_std.he", "That is the variance", "Its root is the standard deviation.")
-def he_variance(shape):
-    return 2 / fan_in(shape)
-
-
 ROOT = "The root covers only a part"
 ALL_OF_IT = "The fraction as a whole stands under the root, above and below the line."
 
@@ -140,8 +135,3 @@ _xavier(
     "√(6/(n_in + n_out)) is how far uniform numbers reach. Their standard deviation is smaller.",
     lambda shape: (fan_in(shape) + fan_out(shape)) / 3,
 )
-
-
-@mistake("initial_std.xavier", "That is the variance", "Its root is the standard deviation.")
-def xavier_variance(shape):
-    return 2 / (fan_in(shape) + fan_out(shape))
