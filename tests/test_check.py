@@ -12,10 +12,10 @@ from answers.a4_conv_backward import all_in_four_loops
 from asking import answer_with, verdict_on
 from cnnlab import ops, shapes
 from cnnlab.check import check, when_written
-from cnnlab.check.mistakes import MISTAKES, Mistake
+from cnnlab.check.mistakes import MISTAKES, Mistake, Undecided
 from cnnlab.check.questions import QUESTIONS, Question, find
 from cnnlab.check.questions.base import eighths
-from cnnlab.check.record import DECIMALS, Case, encode, split
+from cnnlab.check.record import DECIMALS, Case, RecordError, encode, is_error, run_case, split
 from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, WRONG, judge, reference_record
 
 
@@ -59,6 +59,34 @@ def test_every_mistake_belongs_to_a_question():
     of_questions = {id(wrong) for question in QUESTIONS.values() for wrong in question.mistakes}
     lost = [wrong.name for wrongs in MISTAKES.values() for wrong in wrongs]
     assert len(lost) == len(of_questions)
+
+
+# What learners see too: wrong sizes, wrong places, overflows; and what a question itself refuses.
+SEEN = (ValueError, IndexError, ArithmeticError, RecordError, Undecided)
+# Mistakes that are a wrong call.
+CALLS = {
+    "A whole array is asked which is larger": TypeError,
+    "f is called more than twice": RuntimeError,
+    "reshape is given a tuple and a number": TypeError,
+    "stride and pad are handed over without their names": TypeError,
+    "The stride is handed over without its name": TypeError,
+    "The two axes are not handed over as one": TypeError,
+}
+
+
+@pytest.mark.parametrize("question_id", [q.id for q in QUESTIONS.values() if not q.least])
+def test_a_known_mistake_stops_only_where_it_is_meant_to(question_id):
+    # Else a slip in its own code would be caught, and called by its name, all the same.
+    question = find(question_id)
+    for wrong in question.mistakes:
+        function, view = question.asked(wrong.function), question.named
+        if wrong.part:
+            view = lambda value: value  # noqa: E731
+        kinds = (*SEEN, CALLS.get(wrong.name, Undecided))
+        for case in question.cases(np.random.default_rng(0)):
+            outcome = run_case(function, case, view)["outcome"]
+            meant = outcome["kind"] != "error" or any(is_error(outcome, kind) for kind in kinds)
+            assert meant, (wrong.function.__name__, outcome)
 
 
 def test_an_unknown_mistake_is_wrong_without_a_name():
