@@ -228,8 +228,15 @@ grade("00_start_here.ipynb")
 # | 00 Start here | 15 |
 # | [02 Convolution](02_convolution.ipynb): sliding windows, by hand and on a photograph | 70 |
 # | [Assignment 1](../assignments/a1_convolution.ipynb): write a convolution yourself | 120 |
+# | [Assignment 2](../assignments/a2_variants_pooling.ipynb): variants, pooling | 90 |
+# | [Assignment 3](../assignments/a3_backpropagation.ipynb): backpropagation | 130 |
+# | [Assignment 4](../assignments/a4_conv_backward.ipynb): back through these layers | 150 |
+# | [Assignment 5](../assignments/a5_signals.ipynb): activations, batch normalization | 120 |
+# | [Assignment 6](../assignments/a6_training.ipynb): what training is made of | 135 |
+# | [Assignment 7](../assignments/a7_alexnet.ipynb): AlexNet, on your own operations | 180 |
 #
-# Page 01 and those after 02 are still to come; nothing in 02 needs them.
+# Page 01 and those after 02 are still to come; nothing in 02 needs them, and each assignment says
+# at its top what you need for it.
 #
 # ## When you are stuck
 #
