@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 from cnnlab.cli import main
 from cnnlab.grading.build import build, read_source, stale
-from cnnlab.grading.paper import ANSWERS, PaperError, mark, strip
+from cnnlab.grading.paper import ANSWERS, PaperError, mark, own_words, strip
 
 PAGE = """# %% [markdown] tags=["T04"]
 # # A page
@@ -110,6 +110,23 @@ def test_building_and_what_comes_of_it(course):
         build(course, say=quiet)
     assert "return 1" in read(course / "assignments" / "a0_test.ipynb").cells[0].source
     assert read(course / "notebooks" / "01_page.ipynb").cells[1].outputs[0].text == "3\n"
+
+
+LOOK_AROUND = """# %%
+from pathlib import Path
+
+print(Path("page.txt").resolve())
+"found", sorted(path.name for path in Path("../solutions").glob("*"))
+"""
+
+
+def test_a_page_that_is_built_alone_finds_the_others(course):
+    build(course, ["a0_test"], say=quiet)
+    (course / "course" / "01_page.py").write_text(LOOK_AROUND, encoding="utf-8")
+    build(course, ["01_page"], say=quiet)
+    stream, result = read(course / "notebooks/01_page.ipynb").cells[0].outputs
+    assert result.data["text/plain"] == "('found', ['a0_test.ipynb'])"
+    assert stream.text == "notebooks/page.txt\n"  # not where it was built
 
 
 @pytest.mark.parametrize("left", ["notes", "no notebook"])
@@ -244,6 +261,8 @@ def test_what_is_answered_in_words_is_read_by_a_person(course):
     assert asked.cell_type == "markdown"
     assert asked.source == "What do you see in the filters?\n\nWrite here."
     assert "Some look like edges" in solved.cells[0].source
+    words = own_words(solved.cells[0].source, solved.cells[0].source)
+    assert words == "Some look like edges, others like blobs."
     assert asked.metadata.nbgrader == {
         "schema_version": 3,
         "grade_id": "a7-filters",

@@ -82,7 +82,10 @@ def stale(root: Path, names: list[str] | None = None, *, say=print) -> dict[Path
 
 
 def _make(root: Path, names, folder: Path, say) -> list[Path]:
-    """Build into an empty folder laid out like the course; return paths relative to it."""
+    """Build into an empty folder laid out like the course; return paths relative to it.
+
+    What is not built lies there as it is: a page may look at the answers of others.
+    """
     sources = sorted((root / "course").glob("*.py"))
     unknown = set(names or []) - {source.stem for source in sources}
     if unknown:
@@ -91,6 +94,10 @@ def _make(root: Path, names, folder: Path, say) -> list[Path]:
     chosen = [source for source in sources if not names or source.stem in names]
     for kind in ("notebooks", "assignments", "solutions"):
         (folder / kind).mkdir()
+        if names:
+            for path in (root / kind).glob("*.ipynb"):
+                if path.stem not in names:
+                    shutil.copyfile(path, folder / kind / path.name)
     made = []
     for source in chosen:
         say(f"building {source.stem}")
@@ -292,6 +299,11 @@ def _execute(notebook: NotebookNode, cwd: Path, root: Path) -> NotebookNode:
         for output in cell.get("outputs", []):
             # Without a kernel a live widget is an error message: keep its static picture.
             output.get("data", {}).pop(WIDGET, None)
+            for held in (output, output.get("data", {})):
+                for kind, text in held.items():
+                    if isinstance(text, str):
+                        # Where it was built says nothing to whoever reads it.
+                        held[kind] = text.replace(f"{root.resolve()}{os.sep}", "")
     done.metadata.pop("widgets", None)
     done.metadata["language_info"] = notebook.metadata["language_info"]
     return done

@@ -186,7 +186,7 @@ def own_words(text: str, pristine: str) -> str:
     >>> own_words("Why?\\n\\nBecause.", question)
     'Because.'
     """
-    asked = {line.strip() for line in strip(pristine).splitlines()} - {""}
+    asked = {line.strip() for line in strip(pristine).splitlines()} - {""} | {BEGIN_TEXT, END_TEXT}
     return "\n".join(line for line in text.splitlines() if line.strip() not in asked).strip()
 
 

@@ -113,7 +113,8 @@ class Report:
             "<th style='text-align:left'>result</th><th></th></tr>"
             f"{rows}<tr><td style='text-align:left'><strong>total</strong></td>"
             "<td style='white-space:nowrap'><strong>"
-            f"{_points(self.score)} / {self.out_of}</strong></td><td></td><td>"
+            f"{_points(self.score)} / {self.out_of}</strong></td><td></td>"
+            "<td style='text-align:left'>"
             f"{html.escape(self.message)}</td></tr></table>"
             + (f"<p>{self._by_person()}</p>" if self.by_person else "")
         )
