@@ -32,7 +32,7 @@ def main(lines, picture):
     ax.set_yticks(range(len(found)), [race["title"] for race in found])
     ax.invert_yaxis()
     ax.set_xlim(0, None)
-    ax.set_xlabel("our time as a share of PyTorch's, median and range (less is faster)")
+    ax.set_xlabel("our time / PyTorch's: median, range")
     ax.set_title(f"Measured on {found[0]['date']}, {found[0]['processor']}, float32", fontsize=10)
     fig.savefig(picture, dpi=150)
 
