@@ -11,6 +11,7 @@ import numpy as np
 
 from cnnlab import fast
 from cnnlab.layers import Layer, Loss, Shape, SoftmaxLoss
+from cnnlab.layers.stretch import stretches
 from cnnlab.ops import Ops
 from cnnlab.shapes import ShapeError, expect_input_shape, expect_whole, memory
 from cnnlab.table import Table
@@ -72,6 +73,7 @@ class Sequential:
         self.shapes = self._shapes(tuple(input_shape))
         for layer, shape in zip(self.layers, self.shapes, strict=False):
             layer.build(shape, rng=rng, dtype=self.dtype, ops=ops)
+        self._stretches = stretches(self.layers, self.shapes[1:])
         self._loss.build(ops=ops)
 
     @property
@@ -103,13 +105,7 @@ class Sequential:
         TypeError
             If x holds whole numbers, as images do before they are preprocessed.
         """
-        x = self.as_inputs(x)
-        # All of it, before the first layer asks for memory: layers share what they keep.
-        for layer in self.layers:
-            layer.forget()
-        for layer in self.layers:
-            x = layer.forward(x, training=training)
-        return x
+        return self._run(x, training=training)
 
     def as_inputs(self, x: np.ndarray) -> np.ndarray:
         """The batch in the network's dtype, once it is seen to be one; raises as `forward` does."""
@@ -132,8 +128,8 @@ class Sequential:
         Fills the gradients of all parameters on the way. With input_gradient=False these are all
         that is wanted: the first layer may save its work, and the result be None.
         """
-        for number, layer in reversed(list(enumerate(self.layers))):
-            dout = layer.backward(dout, input_gradient=input_gradient or number > 0)
+        for number, stretch in reversed(list(enumerate(self._stretches))):
+            dout = stretch.backward(dout, input_gradient=input_gradient or number > 0)
         return dout
 
     def loss(self, scores: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
@@ -163,14 +159,16 @@ class Sequential:
         """(N, C) scores, computed a batch at a time so that memory does not grow with N."""
         expect_whole("batch_size", batch_size)
         starts = range(0, max(len(x), 1), batch_size)
-        return np.concatenate([self._answer(x[i : i + batch_size]) for i in starts])
+        return np.concatenate([self._run(x[i : i + batch_size], keep=False) for i in starts])
 
-    def _answer(self, x):
-        """As `forward`, for whoever does not come back: no layer keeps anything."""
+    def _run(self, x, *, training=False, keep=True):
+        """The scores; with keep=False nobody comes back, and no layer keeps anything."""
         x = self.as_inputs(x)
+        # All of it, before the first layer asks for memory: layers share what they keep.
         for layer in self.layers:
-            x = layer.forward(x)
             layer.forget()
+        for stretch in self._stretches:
+            x = stretch.forward(x, training=training, keep=keep)
         return x
 
     def predict_probabilities(self, x: np.ndarray, *, batch_size: int = 256) -> np.ndarray:

@@ -35,8 +35,8 @@ from cnnlab.fast.pool import (
     max_pool_backward,
     max_pool_forward,
 )
-from cnnlab.fast.sharing import set_threads, share_out, threads
-from cnnlab.ops import Op, reference
+from cnnlab.fast.sharing import joined, set_threads, share_out, shares, summed, threads
+from cnnlab.ops import Op, Ops, reference
 
 __all__ = [
     "ALGORITHMS",
@@ -49,6 +49,8 @@ __all__ = [
     "conv_backward",
     "conv_backward_params",
     "conv_forward",
+    "is_by_image",
+    "joined",
     "lrn_backward",
     "lrn_forward",
     "max_pool_backward",
@@ -59,6 +61,8 @@ __all__ = [
     "relu_forward",
     "set_threads",
     "share_out",
+    "shares",
+    "summed",
     "tanh_backward",
     "tanh_forward",
     "threads",
@@ -74,3 +78,23 @@ ops = replace(
     relu=Op(relu_forward, relu_backward),
     lrn=Op(lrn_forward, lrn_backward),
 )
+
+# What does with every image the same, whatever else is in the batch. Not so: batch normalization,
+# and dropout, which draws for the whole batch; softmax and losses come last and are small.
+_BY_IMAGE = frozenset(
+    "conv local tiled max_pool avg_pool flatten affine sigmoid tanh relu leaky_relu prelu elu "
+    "maxout lrn".split()
+)
+
+
+def is_by_image(name: str, of: Ops) -> bool:
+    """Whether an operation treats each image of a batch by itself, and threads may share it.
+
+    Of the functions of this table that is known; not of any that took the place of one.
+
+    Examples
+    --------
+    >>> is_by_image("conv", ops), is_by_image("conv", reference), is_by_image("dropout", ops)
+    (True, False, False)
+    """
+    return name in _BY_IMAGE and getattr(of, name) == getattr(ops, name)

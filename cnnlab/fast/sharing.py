@@ -5,7 +5,7 @@ Inside, the matrix product of NumPy keeps to one thread: the images are shared o
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from contextvars import copy_context
@@ -85,7 +85,7 @@ def share_out(work: Callable[[int, int], Result], length: int, *, least: int = 1
         # small for two it must not: its threads would wait for more on the cores that ours need.
         with nullcontext() if length == 1 < count else _one_blas_thread:
             return [work(0, length)]
-    bounds = [length * lane // lanes for lane in range(lanes + 1)]
+    bounds = _bounds(length, lanes)
     with _one_blas_thread:
         others = [
             # In a copy of our context: NumPy's answer to an overflow is part of it.
@@ -101,7 +101,23 @@ def share_out(work: Callable[[int, int], Result], length: int, *, least: int = 1
         return [first, *(other.result() for other in others)]
 
 
-def summed(parts: list[tuple]) -> tuple:
+def shares(array: np.ndarray, count: int) -> list[np.ndarray]:
+    """An array cut along its first axis as `share_out` cuts work among so many threads.
+
+    Examples
+    --------
+    >>> shares(np.arange(5), 2)
+    [array([0, 1]), array([2, 3, 4])]
+    """
+    return [array[start:stop] for start, stop in pairwise(_bounds(len(array), count))]
+
+
+def joined(parts: Sequence[np.ndarray | Any]) -> np.ndarray | Any:
+    """The array whose shares these are, or None where they are."""
+    return parts[0] if len(parts) == 1 or parts[0] is None else np.concatenate(parts)
+
+
+def summed(parts: Sequence[tuple]) -> tuple:
     """The sums of what the threads have found, array by array, in the arrays of the first.
 
     Examples
@@ -126,6 +142,10 @@ def pieces(start: int, stop: int, size: int) -> Iterator[slice]:
     """
     for first in range(start, stop, size):
         yield slice(first, min(first + size, stop))
+
+
+def _bounds(length, lanes):
+    return [length * lane // lanes for lane in range(lanes + 1)]
 
 
 def _in_lane(work, start, stop):

@@ -39,12 +39,24 @@ class Layer:
         self.buffers: dict[str, np.ndarray] = {}
         self.rng: np.random.Generator | None = None
         self._ops: Ops | None = None
-        self._caches: tuple = ()  # one after a forward pass, which may be None itself
+        # After a forward pass one for each share of the batch: most often for all of it, so one.
+        # A cache may be None itself.
+        self._caches: tuple = ()
 
     @property
     def is_built(self) -> bool:
         """Whether `build` has been called."""
         return self._ops is not None
+
+    @property
+    def by_image(self) -> bool:
+        """Whether each image of a batch goes through by itself, on functions made for threads.
+
+        Then threads may share a batch out and each go on to the next layer with its share.
+        """
+        ways = ("forward", "backward", "_backward")
+        own_way = any(getattr(type(self), way) is not getattr(Layer, way) for way in ways)
+        return not own_way and fast.is_by_image(self.op, self._ops)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """The shape of the output for one input of this shape, both without the batch axis.
@@ -123,15 +135,15 @@ class Layer:
             raise RuntimeError(
                 f"{self!r} must see a forward pass before a backward pass: call forward(x) first."
             )
-        (cache,) = self._caches
         self.grads = {}  # the last ones may be large: let them go first
-        # A layer that goes back in a way of its own goes all the way.
-        if not input_gradient and type(self)._backward is Layer._backward:
-            of_params = getattr(self._ops, self.op).backward_params
-            if of_params is not None:
-                self.grads = dict(zip(self.params, of_params(dout, cache), strict=True))
-                return None
-        return self._backward(dout, cache)
+        parts = fast.shares(dout, len(self._caches))
+        found = [
+            self._gradients(part, cache, input_gradient)
+            for part, cache in zip(parts, self._caches, strict=True)
+        ]
+        dxs, of_params = zip(*found, strict=True)
+        self._take(of_params)
+        return fast.joined(dxs)
 
     def forget(self) -> None:
         """Let go of what the last forward pass kept for the way back; it may be large."""
@@ -152,12 +164,23 @@ class Layer:
         return forward(x, *self.params.values(), **self._options(training))
 
     def _backward(self, dout, cache):
-        gradients = getattr(self._ops, self.op).backward(dout, cache)
-        if not self.params:
-            return gradients
-        dx, *of_params = gradients
-        self.grads = dict(zip(self.params, of_params, strict=True))
-        return dx
+        """The gradient of the input; where there are parameters a tuple of it and theirs."""
+        return getattr(self._ops, self.op).backward(dout, cache)
+
+    def _gradients(self, dout, cache, input_gradient):
+        """The gradient of the input, and a tuple of those of the parameters."""
+        # A layer that goes back in a way of its own goes all the way.
+        if not input_gradient and type(self)._backward is Layer._backward:
+            of_params = getattr(self._ops, self.op).backward_params
+            if of_params is not None:
+                return None, of_params(dout, cache)
+        found = self._backward(dout, cache)
+        dx, *of_params = found if self.params else (found,)
+        return dx, tuple(of_params)
+
+    def _take(self, of_params):
+        """Remember the gradients of the parameters: the sums of what each share has found."""
+        self.grads = dict(zip(self.params, fast.summed(of_params), strict=True))
 
     def __getstate__(self):
         # A cache may be a hundred times larger than the layer: it is not sent or copied.
