@@ -82,8 +82,23 @@ ops = replace(
 # What does with every image the same, whatever else is in the batch. Not so: batch normalization,
 # and dropout, which draws for the whole batch; softmax and losses come last and are small.
 _BY_IMAGE = frozenset(
-    "conv local tiled max_pool avg_pool flatten affine sigmoid tanh relu leaky_relu prelu elu "
-    "maxout lrn".split()
+    [
+        "conv",
+        "local",
+        "tiled",
+        "max_pool",
+        "avg_pool",
+        "flatten",
+        "affine",
+        "sigmoid",
+        "tanh",
+        "relu",
+        "leaky_relu",
+        "prelu",
+        "elu",
+        "maxout",
+        "lrn",
+    ]
 )
 
 

@@ -56,7 +56,7 @@ class Layer:
         """
         ways = ("forward", "backward", "_backward")
         own_way = any(getattr(type(self), way) is not getattr(Layer, way) for way in ways)
-        return not own_way and fast.is_by_image(self.op, self._ops)
+        return self._ops is not None and not own_way and fast.is_by_image(self.op, self._ops)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """The shape of the output for one input of this shape, both without the batch axis.

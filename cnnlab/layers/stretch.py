@@ -13,6 +13,7 @@ import numpy as np
 
 from cnnlab import fast
 from cnnlab.layers.base import Layer, Shape
+from cnnlab.shapes import as_upstream
 
 # Numbers that a share must bring forth at least: to wake a thread takes as long as less work.
 _LEAST = 2**17
@@ -36,6 +37,7 @@ class Stretch:
         self.layers = layers
         numbers = max(1, sum(map(prod, shapes)))
         self._least, self._most = ceil(_LEAST / numbers), _MOST // numbers
+        self._out: tuple = ()  # shape and dtype of the output that came in shares
 
     def forward(self, x: np.ndarray, *, training: bool = False, keep: bool = True) -> np.ndarray:
         """The output for a batch. With keep=False the layers keep nothing for the way back."""
@@ -59,7 +61,9 @@ class Stretch:
         if keep:
             for layer, of_shares in zip(self.layers, zip(*caches, strict=True), strict=True):
                 layer._caches = of_shares
-        return fast.joined(outs)
+        out = fast.joined(outs)
+        self._out = out.shape, out.dtype
+        return out
 
     def backward(self, dout: np.ndarray, *, input_gradient: bool = True) -> np.ndarray | Any:
         """The gradient of the input, from that of the output; fills the layers' gradients."""
@@ -71,7 +75,8 @@ class Stretch:
             return dout
         for layer in self.layers:
             layer.grads = {}  # the last ones may be large: let them go first
-        parts = fast.shares(dout, *counts)
+        # Here, where it is whole: a share would be told its own shape.
+        parts = fast.shares(as_upstream(dout, *self._out), *counts)
 
         def work(start, stop):
             return [go_back(share) for share in range(start, stop)]
