@@ -82,6 +82,17 @@ def test_the_gradient_of_the_images_is_there_if_wanted():
     assert model.backward(dout, input_gradient=False) is None
 
 
+def test_only_the_first_layer_of_a_network_saves_its_work():
+    x, y = batch()
+
+    def few():
+        return [Conv(4, 3), ReLU(), Conv(3, 3), Flatten(), Affine(CLASSES)]
+
+    _, gradients = network(of=few).loss_and_gradients(x, y)
+    for name, expected in network(reference, few).loss_and_gradients(x, y)[1].items():
+        np.testing.assert_allclose(gradients[name], expected, rtol=1e-9, atol=1e-12)
+
+
 def test_a_layer_can_go_back_by_itself():
     x, y = batch()
     model = network()
