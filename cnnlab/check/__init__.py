@@ -9,11 +9,17 @@ from contextlib import contextmanager
 
 from cnnlab.check.questions import find
 from cnnlab.check.record import MIME
-from cnnlab.check.verdict import Verdict, judge, make_record, reference_record
+from cnnlab.check.verdict import RIGHT, Verdict, judge, make_record, reference_record
 
 __all__ = ["check", "when_written"]
 
 SEED_VARIABLE = "CNNLAB_CHECK_SEED"
+# Set by nbgrader while it runs a notebook. A cell counts as passed there unless it raises an error.
+NBGRADER_VARIABLE = "NBGRADER_EXECUTION"
+
+
+class NotRightError(AssertionError):
+    """An answer is not right: what nbgrader, and only nbgrader, is told by an error."""
 
 
 def check(question_id: str, answer) -> None:
@@ -42,6 +48,8 @@ def check(question_id: str, answer) -> None:
     record = make_record(question, answer, seed)
     verdict = judge(question, record, reference_record(question, seed), seed)
     _show(record, verdict)
+    if os.environ.get(NBGRADER_VARIABLE) and verdict.status != RIGHT:
+        raise NotRightError(verdict.title)
 
 
 @contextmanager
