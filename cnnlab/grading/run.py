@@ -92,7 +92,7 @@ class Report:
         if self.by_person:
             lines.append(f"  {self._by_person()}")
         if self.tier:
-            lines.append(f"  isolation {self.tier}")
+            lines.append(f"  isolation: {self.tier.name}")
         return "\n".join(lines)
 
     __repr__ = __str__
