@@ -6,6 +6,7 @@ What it may leave behind where it should not, whoever asked looks for.
 
 import contextlib
 import json
+import mmap
 import os
 import signal
 import socket
@@ -71,8 +72,7 @@ def _has_a_route() -> bool:
 
 
 def _takes_memory(size) -> bool:
-    with contextlib.suppress(MemoryError):
-        bytearray(size)  # nothing is written to it, so no page is used
+    with contextlib.suppress(OSError), mmap.mmap(-1, size):  # no page of it is used
         return True
     return False
 
