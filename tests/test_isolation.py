@@ -8,7 +8,8 @@ import pytest
 
 from cnnlab.grading import isolation
 from cnnlab.grading.isolation import BWRAP, IsolationError, choose, find_hole
-from test_grading import ALL_RIGHT, PATCH, course, hand_in, outcome
+from cnnlab.grading.paper import mark
+from test_grading import ALL_RIGHT, PATCH, SIZE, course, hand_in, message, outcome
 
 __all__ = ["course", "hand_in"]  # fixtures
 
@@ -126,3 +127,20 @@ def test_what_is_left_behind_ends_with_the_kernel(hand_in):
     assert outcome(hand_in({PATCH: left}, isolation="bwrap")) == ALL_RIGHT
     running = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
     assert not [command for command in running if b"86399" in command]
+
+
+@needs_bwrap
+@pytest.mark.parametrize("started", ["when it is defined", "when it is called"])
+def test_who_ends_the_kernel_later_pays_and_nobody_else(hand_in, started):
+    later = "import os, threading\n"
+    start = "threading.Timer(1.5, os._exit, [1]).start()\n"
+    late = later + (start + ANSWER if started == "when it is defined" else INSIDE.format(start))
+
+    def slower(notebook):
+        for cell in notebook.cells:
+            if mark(cell).get("role") == "answer" and mark(cell)["question"] == SIZE:
+                cell.source = "import time\n\ntime.sleep(2)\n" + cell.source
+
+    report = hand_in({PATCH: late}, change=slower, isolation="bwrap")
+    assert outcome(report) == ALL_RIGHT | {PATCH: ("kernel died", 0)}
+    assert message(report, PATCH) == "Something that it had started ended the kernel later on."
