@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cnnlab.grading import isolation
-from cnnlab.grading.isolation import BWRAP, IsolationError, choose, find_hole
+from cnnlab.grading.isolation import BWRAP, CONTAINER, NONE, IsolationError, choose, find_hole
 from cnnlab.grading.paper import mark
 from test_grading import ALL_RIGHT, PATCH, SIZE, course, hand_in, message, outcome
 
@@ -72,7 +72,7 @@ def test_a_hole_is_found_out(course, tmp_path, monkeypatch, way, change):
 
     def broken(place, argv, **options):
         whole = command(place, argv, **options)
-        if whole[0] != "bwrap":
+        if Path(whole[0]).name != "bwrap":
             return whole
         if "setpriv" in whole:  # where root runs the tests: another user's rights hide the hole
             del whole[whole.index("setpriv") : whole.index("choom")]
@@ -84,6 +84,48 @@ def test_a_hole_is_found_out(course, tmp_path, monkeypatch, way, change):
     with pytest.raises(IsolationError, match="'bwrap' does not hold here: code in it can"):
         choose("bwrap", course)
     assert choose("auto", course) is not BWRAP
+
+
+def test_where_no_sandbox_can_be_made_the_tier_is_not_bwrap(course, tmp_path, monkeypatch):
+    program = tmp_path / "bwrap"
+    program.write_text("#!/bin/sh\necho 'No permissions to create new namespace' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(isolation, "CONTAINER_MARKS", ())
+    assert "nothing starts in it (No permissions" in find_hole(BWRAP, course)
+    assert choose("auto", course) is NONE
+
+
+def test_without_bubblewrap_there_is_no_bwrap(course, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(IsolationError, match="'bwrap' does not hold here: bwrap is not installed"):
+        choose("bwrap", course)
+
+
+def test_outside_a_container_there_is_no_container(course, monkeypatch):
+    monkeypatch.setattr(isolation, "CONTAINER_MARKS", ())
+    with pytest.raises(IsolationError, match="this is no container"):
+        choose("container", course)
+
+
+def test_no_other_tier_is_known(course):
+    with pytest.raises(ValueError, match="one of auto, bwrap, container, none, got 'jail'"):
+        choose("jail", course)
+
+
+def test_a_tier_says_what_it_protects():
+    assert "the code could not read the solutions, see" in str(BWRAP)
+    assert "; it could connect to a program of this machine or fill the disk." in str(CONTAINER)
+    assert str(NONE) == "none: the code ran as you do, and could reach what you can."
+
+
+@needs_bwrap
+def test_the_environment_of_the_grader_stays_outside(hand_in, monkeypatch):
+    monkeypatch.setenv("SECRET_OF_THE_TEACHER", "1")
+    look = "import os\nfrom pathlib import Path\n"
+    look += "seen = os.environ.keys() | set(Path('/proc/self/environ').read_text().split('='))\n"
+    look += "1 / (not any('SECRET' in name for name in seen))\n"
+    assert outcome(hand_in({PATCH: look + ANSWER}, isolation="bwrap")) == ALL_RIGHT
 
 
 ANSWER = "def patch_response(patch, kernel):\n    return (patch * kernel).sum()\n"
