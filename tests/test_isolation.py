@@ -5,7 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from cnnlab.cli import main
 from cnnlab.grading import isolation
 from cnnlab.grading.isolation import BWRAP, CONTAINER, NONE, IsolationError, choose, find_hole
 from cnnlab.grading.paper import mark
@@ -108,6 +110,20 @@ def test_outside_a_container_there_is_no_container(course, monkeypatch):
         choose("container", course)
 
 
+def test_the_command_grades_nothing_where_the_isolation_does_not_hold(
+    course, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("CNNLAB_COURSE", str(course))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    command = ["grade", str(course / "solutions" / "paper.ipynb"), "--isolation"]
+    done = CliRunner().invoke(main, [*command, "bwrap"])
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "does not hold here: bwrap is not installed" in done.stderr
+    done = CliRunner().invoke(main, [*command, "jail"])
+    assert done.exit_code == 2
+    assert "must be one of auto, bwrap, container, none, got 'jail'" in done.stderr
+
+
 def test_no_other_tier_is_known(course):
     with pytest.raises(ValueError, match="one of auto, bwrap, container, none, got 'jail'"):
         choose("jail", course)
@@ -166,7 +182,9 @@ def test_trouble_costs_its_own_question(hand_in, answer, status):
 @needs_bwrap
 def test_what_is_left_behind_ends_with_the_kernel(hand_in):
     left = "import subprocess\nsubprocess.Popen(['setsid', 'sleep', '86399'])\n" + ANSWER
-    assert outcome(hand_in({PATCH: left}, isolation="bwrap")) == ALL_RIGHT
+    report = hand_in({PATCH: left}, isolation="bwrap")
+    assert outcome(report) == ALL_RIGHT
+    assert report.as_dict()["isolation"] == "bwrap"
     running = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
     assert not [command for command in running if b"86399" in command]
 
