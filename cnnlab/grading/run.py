@@ -5,9 +5,6 @@ import json
 import os
 import re
 import secrets
-import signal
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +12,7 @@ from pathlib import Path
 import nbformat
 
 from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT
+from cnnlab.grading.isolation import Tier, choose
 from cnnlab.grading.paper import (
     UnreadableError,
     course_root,
@@ -24,6 +22,7 @@ from cnnlab.grading.paper import (
     own_words,
     read_submission,
 )
+from cnnlab.grading.process import run_pytest
 
 NOT_GRADED = "not graded"
 FOR_A_PERSON = "to be read by a person"
@@ -45,6 +44,7 @@ class Report:
     seed: int | None = None
     questions: list[dict] = field(default_factory=list)
     message: str = ""
+    tier: Tier | None = None
 
     @property
     def score(self) -> int | None:
@@ -71,6 +71,7 @@ class Report:
             "by_person": self.by_person,
             "seed": self.seed,
             "message": self.message,
+            "isolation": self.tier and self.tier.name,
             "questions": self.questions,
         }
 
@@ -88,6 +89,8 @@ class Report:
         lines.append(f"  {'total':<{width}} {_points(self.score):>4} / {self.out_of}")
         if self.by_person:
             lines.append(f"  {self._by_person()}")
+        if self.tier:
+            lines.append(f"  isolation: {self.tier.name}")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -127,6 +130,7 @@ def grade(
     seed: int | None = None,
     timeout: float = 30.0,
     root: Path | None = None,
+    isolation: str | Tier = "auto",
 ) -> Report:
     """Grade a learner's notebook.
 
@@ -140,13 +144,17 @@ def grade(
     seed : of the numbers that the checks use; a fresh one by default. The report names it.
     timeout : seconds for each cell.
     root : the folder that holds the course; by default the one this package came with.
+    isolation : where its code runs: "bwrap", "container", "none", or "auto" for the first of them
+        that holds; or what `isolation.choose` gave, which is not tried again.
 
     Raises
     ------
     PaperError
         If there is no such assignment, or no course.
     ValueError
-        If the timeout or the seed is not a possible one.
+        If the timeout, the seed or the isolation is not a possible one.
+    IsolationError
+        If the isolation that was asked for does not hold here.
     """
     path, seed = Path(submission), secrets.randbits(32) if seed is None else seed
     if not timeout > 0:
@@ -166,7 +174,8 @@ def grade(
         grafted, found = paper.graft(notebook)
     except UnreadableError as error:
         return Report(str(submission), "unreadable", assignment, seed, message=str(error))
-    records, log = _run_pytest(notebook, name, root, seed, timeout)
+    tier = isolation if isinstance(isolation, Tier) else choose(isolation, root)
+    records, log = _run_pytest(notebook, name, root, seed, timeout, tier)
     records |= _in_words(paper, grafted, found)
     nothing = {
         "status": NOT_GRADED,
@@ -181,14 +190,15 @@ def grade(
     missing = sum(question["status"] == NOT_GRADED for question in questions)
     if missing:
         status = "crashed" if missing == automatic else "partly graded"
-        return Report(str(submission), status, name, seed, questions, _last_line(log))
+        words = _last_line(log)
+        return Report(str(submission), status, name, seed, questions, words, tier)
     message = ""
     if set(found.values()) == {"stub"}:
         message = (
             "Nothing is written in this file yet: has the notebook been saved? "
             f"Graded was {path.resolve()}."
         )
-    return Report(str(submission), "graded", name, seed, questions, message)
+    return Report(str(submission), "graded", name, seed, questions, message, tier)
 
 
 def _in_words(paper, grafted, found) -> dict[str, dict]:
@@ -209,54 +219,35 @@ def _in_words(paper, grafted, found) -> dict[str, dict]:
     return results
 
 
-def _run_pytest(notebook, name, root, seed, timeout) -> tuple[dict, str]:
+def _run_pytest(notebook, name, root, seed, timeout, tier) -> tuple[dict, str]:
     with tempfile.TemporaryDirectory(prefix="cnnlab-", ignore_cleanup_errors=True) as folder:
         # Copied, so that its name means nothing to pytest and nothing beside it configures it.
         copy, records = Path(folder, "submission.ipynb"), Path(folder, "records.jsonl")
         nbformat.write(notebook, copy)
-        command = [sys.executable, "-m", "pytest", "--cnnlab", str(copy)]
-        command += ["--cnnlab-paper", name, "--cnnlab-seed", str(seed)]
-        command += ["--cnnlab-timeout", str(timeout), "--cnnlab-records", str(records)]
-        command += ["-c", os.devnull, "--rootdir", folder, "--noconftest", "-q", "--tb=short"]
-        command += ["-p", "no:cacheprovider"]
+        arguments = ["--cnnlab", str(copy), "--cnnlab-paper", name, "--cnnlab-seed", str(seed)]
+        arguments += ["--cnnlab-timeout", str(timeout), "--cnnlab-records", str(records)]
+        arguments += ["--cnnlab-isolation", tier.name, "-c", os.devnull, "--rootdir", folder]
+        arguments += [
+            "--noconftest",
+            "-q",
+            "--tb=short",
+            "--assert=plain",
+            "-p",
+            "no:cacheprovider",
+        ]
         # The first of these keeps the start of nbformat short, which nbval loads.
-        command += ["-p", "cnnlab.grading", "-p", "cnnlab.pytest_plugin", "-p", "nbval.plugin"]
-        environment = os.environ | {
+        arguments += ["-p", "cnnlab.grading", "-p", "cnnlab.pytest_plugin", "-p", "nbval.plugin"]
+        environment = {
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "CNNLAB_COURSE": str(root),
             "PYTHONSAFEPATH": "1",
         }
         # Whatever is left behind goes with the folder.
         environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder)
-        environment.pop("PYTEST_ADDOPTS", None)
-        # A session of its own: Ctrl+C reaches only this process, which then ends that one in order.
-        with subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            start_new_session=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-        ) as process:
-            try:
-                log, _ = process.communicate()
-            except BaseException:
-                _end(process)
-                raise
+        log = run_pytest(arguments, Path(folder), environment)
         lines = records.read_text(encoding="utf-8").splitlines() if records.exists() else []
     found = [json.loads(line) for line in lines]
     return {record["id"]: record for record in found}, log
-
-
-def _end(process: subprocess.Popen) -> None:
-    """Have pytest stop as for Ctrl+C, so that it ends its kernels; make sure that it does."""
-    process.terminate() if os.name == "nt" else process.send_signal(signal.SIGINT)
-    try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        process.kill()
 
 
 def _last_line(log: str) -> str:

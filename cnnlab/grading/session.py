@@ -1,22 +1,20 @@
 """One grading run: nbval's file, cell and kernel, made to grade."""
 
 import json
-import os
 import re
 import secrets
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 from queue import Empty
 
-from nbval.kernel import CURRENT_ENV_KERNEL_NAME, RunningKernel, start_new_kernel
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
-from cnnlab.check import SEED_VARIABLE
 from cnnlab.check.questions import find
 from cnnlab.check.record import MIME
 from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, WRONG, Verdict, judge, reference_record
+from cnnlab.grading.isolation import TIERS, choose
+from cnnlab.grading.kernel import FloodError, GradingKernel, KernelDiedError
 from cnnlab.grading.paper import (
     SKIPPED_TAGS,
     course_root,
@@ -27,73 +25,8 @@ from cnnlab.grading.paper import (
     tags,
 )
 
-SLICE = 0.25  # seconds between two looks at whether the kernel still lives
-# Folders from which a kernel reads settings of the user's, or programs to run at its start.
-SETTINGS = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "MPLCONFIGDIR")
-
-
-class KernelDiedError(RuntimeError):
-    """The kernel's process ended while it was running a cell."""
-
-
-class GradingKernel(RunningKernel):
-    """nbval's kernel, with a seed for the checks, that notices within a moment when it dies.
-
-    `deadline` is when a cell must have ended, its output included: a cell that never stops
-    printing would else never be out of time.
-    """
-
-    deadline = float("inf")
-
-    def __init__(self, *, seed: int, folder: str, startup_timeout: float):
-        settings = dict.fromkeys(SETTINGS, str(Path(folder, "settings")))
-        self.km, self.kc = start_new_kernel(
-            startup_timeout=startup_timeout,
-            kernel_name=CURRENT_ENV_KERNEL_NAME,
-            stderr=subprocess.DEVNULL,
-            cwd=folder,
-            env=os.environ | settings | {SEED_VARIABLE: str(seed)},
-        )
-        self._ensure_iopub_up()
-        # In a notebook these end the kernel a moment later, in the middle of another cell. A line
-        # that starts with one of their names is taken for a call of it.
-        self.run("globals().update(exit=None, quit=None)", startup_timeout)
-
-    def get_message(self, stream, timeout=None):
-        end = time.monotonic() + (float("inf") if timeout is None else timeout)
-        while True:
-            now = time.monotonic()
-            if now >= self.deadline:
-                raise Empty
-            try:
-                left = max(0.0, min(end, self.deadline) - now)
-                return super().get_message(stream, timeout=min(SLICE, left))
-            except Empty:
-                if not self.is_alive():
-                    raise KernelDiedError("the kernel died") from None
-                if time.monotonic() >= end:
-                    raise
-
-    def await_reply(self, msg_id, timeout=None):
-        # nbval's own loop waits this long for each message; here it is for the whole reply.
-        end = time.monotonic() + timeout
-        while True:
-            message = self.get_message("shell", timeout=max(0.0, end - time.monotonic()))
-            if message["parent_header"].get("msg_id") == msg_id:
-                return
-
-    def run(self, source: str, timeout: float) -> None:
-        """Run a cell and let its output go; Empty if it takes too long."""
-        self.deadline = time.monotonic() + timeout
-        msg_id = self.execute_cell_input(source, allow_stdin=False)
-        self.await_reply(msg_id, timeout)
-        self.await_idle(msg_id, timeout)
-        self.deadline = float("inf")
-
-    def stop(self):
-        """Also lets go of what a kernel that died has left behind."""
-        if hasattr(self, "km"):
-            super().stop()
+# What can end the kernel long after a cell has run.
+DELAYED = re.compile(r"thread|timer|alarm|signal|fork|process|popen|async|executor|ctypes", re.I)
 
 
 class GradedNotebook(IPyNbFile):
@@ -120,6 +53,9 @@ class GradedNotebook(IPyNbFile):
                 )
 
     def setup(self):
+        wanted = self.config.option.cnnlab_isolation
+        # A name comes from whoever has tried it.
+        self.tier = TIERS[wanted] if wanted in TIERS else choose(wanted, course_root())
         self.kernel = self._start()
 
     def teardown(self):
@@ -135,11 +71,46 @@ class GradedNotebook(IPyNbFile):
             if _is_run(cell) and mark(cell).get("role") != "check" and number not in self.harmful:
                 try:
                     self.kernel.run(cell.source, self.config.option.cnnlab_timeout)
-                except (Empty, KernelDiedError):
+                except (Empty, KernelDiedError, FloodError):
                     # It did no harm before, so this ends: each cell is given up but once.
                     self.harmful.add(number)
                     self.revive(before)
                     return
+
+    def blame_earlier(self, before: int) -> bool:
+        """Whether an earlier answer ends the kernel by itself, a while after it ran: then it pays.
+
+        Each that could is tried alone, for as long as the kernel that died has lived.
+        """
+        seconds = time.monotonic() - self.started + 1
+        answers = [n for n, cell in enumerate(self.nb.cells) if mark(cell).get("role") == "answer"]
+        for number in answers:
+            cell = self.nb.cells[number]
+            if number >= before or number in self.harmful or not DELAYED.search(cell.source):
+                continue
+            harmful, self.harmful = self.harmful, {*self.harmful, *answers} - {number}
+            self.revive(before=number + 1)
+            alone = self.harmful
+            self.harmful = harmful
+            if number in alone or not self.kernel.survives(self._check_of(cell), seconds):
+                self.harmful.add(number)
+                self._charge(cell)
+                return True
+        return False
+
+    def _check_of(self, answer) -> str:
+        wanted = {"role": "check", "question": mark(answer)["question"]}
+        return next(c.source for c in self.nb.cells if mark(c) == mark(c) | wanted)
+
+    def _charge(self, answer) -> None:
+        question = mark(answer)["question"]
+        words = "Something that it had started ended the kernel later on."
+        self.failures[question] = ("kernel died", words)
+        item = next(item for item in self.paper.items if item.id == question)
+        self.record(
+            {"id": question, "status": "kernel died", "points": 0, "out_of": item.points}
+            | {"message": words}
+        )
 
     def give_up_latest_answer(self, before: int) -> None:
         """What breaks a cell of the paper itself is what a learner wrote before it."""
@@ -153,10 +124,12 @@ class GradedNotebook(IPyNbFile):
                 lines.write(json.dumps(result) + "\n")
 
     def _start(self) -> GradingKernel:
+        self.started = time.monotonic()
         return GradingKernel(
             seed=self.seed,
             folder=self.folder.name,
             startup_timeout=self.config.option.nbval_kernel_startup_timeout,
+            tier=self.tier,
         )
 
 
@@ -210,7 +183,8 @@ class GradedCell(IPyNbCell):
 
     def _run(self):
         """nbval's run, in a kernel that lives; a cell of the paper gets a second chance."""
-        for last in (False, True):
+        last = False
+        while True:
             if not self.parent.kernel.is_alive():
                 self.parent.revive(before=self.cell_num)
             patience = self.config.option.cnnlab_timeout + 2 * self.output_timeout
@@ -221,7 +195,13 @@ class GradedCell(IPyNbCell):
             except Exception as error:
                 if not _is_sound(error):
                     self.parent.kernel.stop()
+                    if isinstance(error, KernelDiedError):
+                        blamed = self.parent.blame_earlier(before=self.cell_num)
+                        self.parent.kernel.stop()
+                        if blamed:
+                            continue
                     if not self.role and not last:
+                        last = True
                         self.parent.give_up_latest_answer(before=self.cell_num)
                         continue
                 raise
@@ -240,6 +220,8 @@ class GradedCell(IPyNbCell):
         if isinstance(error, NbCellError | Empty):
             seconds = self.config.option.cnnlab_timeout
             return "timed out", f"No end after {seconds:g} seconds in {where}. An endless loop?"
+        if isinstance(error, FloodError):
+            return "too much output", f"Stopped in {where}: {error}."
         return "kernel died", f"The kernel died while it ran {where}."
 
     def _decide(self, failure: tuple[str, str] | None) -> None:
