@@ -99,7 +99,7 @@ def grade(notebook, assignment, seed, timeout, as_json):
         from cnnlab.grading import grade
 
         report = grade(notebook, assignment=assignment, seed=seed, timeout=timeout)
-    click.echo(json.dumps(report.as_dict()) if as_json else str(report))
+    click.echo(json.dumps(report.for_learner()) if as_json else str(report))
     sys.exit(0 if report.status == "graded" else 1)
 
 
