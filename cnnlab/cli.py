@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -189,7 +188,7 @@ def grade_all(
 
     Reads what Moodle, Canvas, nbgrader and GitHub Classroom write: whose a file is follows from the
     first part of its path, and --list shows it. The latest attempt counts. A run that was
-    ended, however, goes on by the same command; nobody is graded twice.
+    ended, in whatever way, goes on by the same command; nobody is graded twice.
 
     Writes into the folder of --out: grades.csv and overview.html for the instructor, feedback/ for
     learners, gradescope/ and junit.xml for other programs. What is typed into grades.csv under
@@ -207,7 +206,7 @@ def grade_all(
     with _in_words():
         from cnnlab.grading.batch import grade_all
         from cnnlab.grading.collect import CollectError
-        from cnnlab.grading.gradebook import Gradebook, GradebookError
+        from cnnlab.grading.gradebook import Gradebook, GradebookError, counted
         from cnnlab.grading.reports import write_reports
         from cnnlab.grading.roster import RosterError, read_roster
 
@@ -228,8 +227,8 @@ def grade_all(
                 rows = write_reports(book)
         except (CollectError, GradebookError, RosterError) as error:
             raise click.ClickException(str(error)) from None
-    counts = Counter(row.report.status for row in rows)
-    click.echo(f"{', '.join(f'{number} {status}' for status, number in counts.most_common())}.")
+    counts = counted(rows)
+    click.echo(f"{', '.join(f'{number} {status}' for status, number in counts.items())}.")
     click.echo(f"Grades in {out / 'grades.csv'}, an overview in {out / 'overview.html'}.")
     undone = set(counts) - {"graded", "unreadable", "missing"}
     sys.exit(130 if interrupted else 1 if undone else 0)

@@ -205,7 +205,9 @@ def collect(
         found = [replace(row, assignment=row.assignment or only) for row in found]
     if roster is not None:
         found = _with_roster(found, roster, sorted(asked) or [""])
-    return sorted(found, key=lambda row: (row.student.id, row.assignment))
+    return sorted(
+        found, key=lambda row: (row.student.id.casefold(), row.student.id, row.assignment)
+    )
 
 
 def clean(text: str) -> str:

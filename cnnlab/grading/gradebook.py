@@ -20,11 +20,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cnnlab.grading.collect import Submission
-from cnnlab.grading.report import CRASHED, MISSING, UNREADABLE, Report
+from cnnlab.grading.report import CRASHED, MISSING, STATUSES, UNREADABLE, WAITING, Report
 from cnnlab.grading.roster import Student
 from cnnlab.model import write_whole
 
-WAITING = "not graded yet"
 OURS = (".lock", ".unpacked", "batch.json")
 
 
@@ -209,6 +208,12 @@ class Gradebook:
                 "another folder."
             ) from None
         return lock
+
+
+def counted(rows: list[Row]) -> dict[str, int]:
+    """How many there are of each status that occurs."""
+    found = [row.report.status for row in rows]
+    return {status: found.count(status) for status in STATUSES if status in found}
 
 
 def is_final(result: dict | None) -> bool:

@@ -1,4 +1,4 @@
-"""Pages about grades, one for a learner and one for the instructor, each a file that stands alone."""
+"""Pages about grades: one for a learner, one for the instructor. Each file stands alone."""
 
 import base64
 from collections import Counter
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cnnlab.check.verdict import RIGHT
-from cnnlab.grading.gradebook import Row
+from cnnlab.grading.gradebook import Row, counted
 from cnnlab.grading.report import GRADED, MISSING, Report
 from cnnlab.grading.sheet import late_days
 
@@ -60,12 +60,11 @@ def overview_page(rows: list[Row], due: float | None) -> str:
     """What an instructor looks at: scores, hard questions, frequent mistakes, who needs a look."""
     return _TEMPLATES.get_template("overview.html").render(
         rows=rows,
-        statuses=Counter(row.report.status for row in rows).most_common(),
+        statuses=counted(rows),
         assignments=[_assignment(name, rows) for name in sorted({_name(row) for row in rows})],
         looks=[(row, words) for row in rows if (words := _needs_a_look(row))],
-        late=[(row, days) for row in rows if (days := late_days(row, due))],
+        late={row.key: late_days(row, due) for row in rows},
         due=due,
-        graded=GRADED,
     )
 
 

@@ -7,6 +7,8 @@ from cnnlab.check.verdict import RIGHT
 
 GRADED, PARTLY = "graded", "partly graded"
 CRASHED, UNREADABLE, MISSING = "crashed", "unreadable", "missing"
+WAITING = "not graded yet"  # in a batch that was ended before it came to this
+STATUSES = (GRADED, PARTLY, CRASHED, UNREADABLE, MISSING, WAITING)
 
 NOT_GRADED = "not graded"
 FOR_A_PERSON = "to be read by a person"
