@@ -109,7 +109,8 @@ def grade(notebook, assignment, seed, timeout, as_json, html):
         from cnnlab.grading import grade
 
         report = grade(notebook, assignment=assignment, seed=seed, timeout=timeout)
-    _say_report(json.dumps(report.for_learner()) if as_json else str(report), report)
+    as_dict = report.for_learner() | {"message": report.message}
+    _say_report(json.dumps(as_dict) if as_json else str(report), report)
     if html:
         from cnnlab.grading.pages import feedback_page
 
@@ -213,7 +214,7 @@ def grade_all(
         try:
             options = {"assignment": assignment, "roster": roster and read_roster(roster)}
             if only_list:
-                click.echo(_listing(submissions, options))
+                click.echo(_listing(submissions, options | {"without": out}))
                 return
             interrupted = False
             if not report_only:

@@ -1,5 +1,6 @@
 """Who handed in what: by the folders of learning platforms, by archives that nobody vouches for."""
 
+import errno
 import io
 import os
 import struct
@@ -271,6 +272,16 @@ def test_an_empty_or_missing_tree_is_said(tree, gather):
         gather()
     with pytest.raises(CollectError, match="must be a folder or a zip archive, and is not there"):
         gather(tree / "none")
+
+
+def test_no_room_to_unpack_is_one_sentence(tree, gather, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    put(tree / "anna.zip", packed({"one.ipynb": b"{}"}))
+    monkeypatch.setattr(archive, "_write", full)
+    with pytest.raises(CollectError, match=r"cannot be collected: .*No space left on device"):
+        gather()
 
 
 # Archives

@@ -109,7 +109,8 @@ def test_what_an_instructor_types_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("manual", "total"), [("", ""), ("4", "14"), ("2,5", "12.5"), ("-1", "9"), ("fine", "")]
+    ("manual", "total"),
+    [("", ""), ("4", "14"), ("2,5", "12.5"), ("-1", "9"), ("fine", ""), ("nan", "")],
 )
 def test_a_total_needs_all_its_parts(tmp_path, manual, total):
     path = tmp_path / "grades.csv"
@@ -230,6 +231,15 @@ def test_flags_are_the_instructors_alone():
     assert "another library" not in json.dumps(one.report.for_learner())
     assert "another library" not in json.dumps(gradescope(one.report))
     assert "another library" not in str(one.report)
+
+
+@pytest.mark.parametrize("status", ["crashed", "partly graded"])
+def test_the_log_of_a_grader_that_stopped_is_the_instructors(status):
+    one = Row(Submission(Student("anna"), "one"), Report("x", status, "one", message="E  secret"))
+    assert "secret" in overview_page([one], None)
+    for shown in (feedback_page(one.report), json.dumps(gradescope(one.report))):
+        assert "secret" not in shown
+    assert "secret" not in json.dumps(one.report.for_learner())
 
 
 def test_no_grade_is_no_zero_on_any_page():

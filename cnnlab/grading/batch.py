@@ -22,6 +22,8 @@ from cnnlab.grading.roster import Student
 from cnnlab.grading.run import grade
 from cnnlab.parallel import JobsFailed, run_all
 
+RETRIES = 9  # a worker that dies takes those along that wait: each time some more are done
+
 
 @dataclass(frozen=True)
 class Job:
@@ -63,8 +65,8 @@ def grade_all(
     timeout : seconds for each cell.
     root : the folder that holds the course; by default the one this package came with.
     executor : such as what `connect` gives; by default processes on this machine. Its workers may
-        be on other machines, which need the course in the same version; records are then written
-        when a submission is done.
+        be on other machines, which need the course in the same version; no records are then
+        written while a submission is graded.
     workers : how many processes; by default one per core.
     progress : True shows a bar, False does not; by default terminals and notebooks get one.
     say : is told what a person should know meanwhile.
@@ -99,6 +101,7 @@ def grade_all(
                     jobs,
                     executor=executor,
                     workers=workers,
+                    retries=RETRIES,
                     progress=progress,
                     on_result=lambda index, result: book.write_result(waiting[index], result),
                 )

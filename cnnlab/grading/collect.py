@@ -187,12 +187,15 @@ def collect(
     Raises
     ------
     CollectError
-        If there is no such folder, or nothing in it.
+        If there is no such folder, nothing in it, or no room to unpack it.
     PaperError
         If there is no such assignment, or no course.
     """
     papers = _Papers(root, assignment)
-    files = [papers.identify(file) for file in _files(tree, unpacked, without)]
+    try:
+        files = [papers.identify(file) for file in _files(tree, unpacked, without)]
+    except OSError as error:
+        raise CollectError(f"{tree} cannot be collected: {error}.") from error
     if not files and not roster:
         raise CollectError(f"there is nothing in {tree}.")
     by_student: dict[Student, list[_File]] = {}

@@ -31,7 +31,8 @@ def gradescope(report: Report) -> dict:
         for question in report.questions
         if question["points"] is not None and question["status"] != NOT_GRADED
     ]
-    found = {"output": report.message or report.status, "visibility": "visible", "tests": tests}
+    words = report.for_learner()["message"] or report.status
+    found = {"output": words, "visibility": "visible", "tests": tests}
     return found if report.score is None else found | {"score": report.score}
 
 

@@ -52,7 +52,12 @@ def feedback_page(report: Report, student: str = "", handed_in: str = "") -> str
     """What a learner gets to read: score, questions, named mistakes; nothing that is hidden."""
     percent = 100 * report.score / report.out_of if report.score and report.out_of else 0
     return _TEMPLATES.get_template("feedback.html").render(
-        report=report, student=student, handed_in=handed_in, percent=percent, right=RIGHT
+        report=report,
+        message=report.for_learner()["message"],
+        student=student,
+        handed_in=handed_in,
+        percent=percent,
+        right=RIGHT,
     )
 
 

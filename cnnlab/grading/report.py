@@ -64,8 +64,9 @@ class Report:
         }
 
     def for_learner(self) -> dict:
-        """The same without what only an instructor is to see."""
-        return {key: value for key, value in self.as_dict().items() if key != "flags"}
+        """The same without what only an instructor is to see: flags, and a stopped grader's log."""
+        found = {key: value for key, value in self.as_dict().items() if key != "flags"}
+        return found | ({"message": ""} if self.status in (CRASHED, PARTLY) else {})
 
     @classmethod
     def from_dict(cls, found: dict) -> "Report":

@@ -80,6 +80,8 @@ def _total(row: Row, manual: str) -> float | int | None:
         total = row.report.score + float(manual.replace(",", "."))
     except ValueError:
         return None
+    if not math.isfinite(total):
+        return None
     return int(total) if total == int(total) else total
 
 
