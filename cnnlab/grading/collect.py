@@ -317,13 +317,11 @@ class _Papers:
                 if self.asked is None:
                     raise
                 name = self.asked
-            if self.asked in (None, name):
-                grafted, found = self.paper(name).graft(notebook)
-                kind = BLANK if "written" not in found.values() else OWN
-                if digest(grafted) == digest(self.paper(name).notebook):
-                    kind = OURS
-                return replace(file, assignment=name, kind=kind)
-            return replace(file, assignment=name)
+            grafted, found = self.paper(name).graft(notebook)
+            kind = BLANK if "written" not in found.values() else OWN
+            if digest(grafted) == digest(self.paper(name).notebook):
+                kind = OURS
+            return replace(file, assignment=name, kind=kind)
         except UnreadableError as error:
             # It speaks of where the file lies now; the reader knows it by another name.
             words = (
