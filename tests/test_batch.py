@@ -140,7 +140,7 @@ def test_a_killed_batch_leaves_no_process_behind(course, tmp_path):
     waits = f"""
 import os, pathlib, time
 pathlib.Path({str(tmp_path)!r}, f"{{os.getpid()}}-{{os.getppid()}}.pid").touch()
-time.sleep(300)
+time.sleep(120)
 def patch_response(p, k):
     return 0
 """
