@@ -112,8 +112,8 @@ def grade(notebook, assignment, seed, timeout, as_json, html):
     as_dict = report.for_learner() | {"message": report.message}
     _say_report(json.dumps(as_dict) if as_json else str(report), report)
     if html:
-        from cnnlab.grading.pages import feedback_page
-
+        with _in_words():
+            from cnnlab.grading.pages import feedback_page
         try:
             html.write_text(feedback_page(report), encoding="utf-8", errors="replace")
         except OSError as error:

@@ -36,10 +36,10 @@ def question(name="a1.q", status="right", points=10, out_of=10, message="", **mo
     } | more
 
 
-def row(*questions, student="anna", name="Anna", status="graded", flags=(), **more):
+def row(*questions, student="anna", name="Anna", status="graded", **more):
     place = f"{student}/one.ipynb"
     submission = Submission(Student(student, name), "one", place, sha256="x", **more)
-    report = Report(place, status, "one", 7, list(questions), "", list(flags))
+    report = Report(place, status, "one", 7, list(questions))
     return Row(submission, report)
 
 
@@ -131,7 +131,8 @@ def test_a_total_needs_all_its_parts(tmp_path, manual, total):
 def test_no_cell_is_taken_for_a_formula(tmp_path, start):
     evil = f"{start}HYPERLINK(1)"
     one = row(question(), student=evil, name=evil)
-    report = Report(evil, "graded", "one", 7, [question()], evil, [{"question": evil, "what": "x"}])
+    flagged = question(evil, flags=[{"line": 1, "what": "x"}])
+    report = Report(evil, "graded", "one", 7, [flagged], evil)
     write_sheet(tmp_path / "grades.csv", [Row(one.submission, report)], None)
     (cells,) = sheet(tmp_path / "grades.csv")
     for name in ("student", "name", "message", "flags"):
@@ -172,10 +173,10 @@ class Page(HTMLParser):
 
 
 def evil_rows():
-    bad = question(EVIL, EVIL, 0, 10, EVIL, mistake=EVIL, picture={"where": EVIL, "rows": ["#"]})
+    more = {"mistake": EVIL, "picture": {"where": EVIL, "rows": ["#"]}}
+    bad = question(EVIL, EVIL, 0, 10, EVIL, flags=[{"line": EVIL, "what": EVIL}], **more)
     one = Submission(Student(EVIL, EVIL), EVIL, EVIL, time=DUE, notes=(EVIL,), sha256="x")
-    flags = [{"question": EVIL, "line": EVIL, "what": EVIL}]
-    graded = Report(EVIL, "graded", EVIL, 7, [bad], EVIL, flags)
+    graded = Report(EVIL, "graded", EVIL, 7, [bad], EVIL)
     return [Row(one, graded), Row(one, Report(EVIL, "unreadable", EVIL, message=EVIL))]
 
 
@@ -224,9 +225,9 @@ def test_feedback_says_score_status_mistake_and_where(tmp_path):
 
 
 def test_flags_are_the_instructors_alone():
-    flag = {"question": "a1.flip", "line": "scipy.signal", "what": "calls another library"}
-    one = row(question(), WRONG_ONE, flags=[flag])
-    assert "another library" in overview_page([one], None)
+    flag = {"line": 3, "source": "import scipy", "what": "calls another library"}
+    one = row(question(), WRONG_ONE | {"flags": [flag]})
+    assert "a1.flip, line 3: calls another library" in overview_page([one], None)
     assert "another library" not in feedback_page(one.report)
     assert "another library" not in json.dumps(one.report.for_learner())
     assert "another library" not in json.dumps(gradescope(one.report))

@@ -42,6 +42,14 @@ class Row:
     def key(self) -> str:
         return key_of(self.submission)
 
+    @property
+    def flags(self) -> list[str]:
+        """What an instructor should look at, in words."""
+        found = [
+            f"{flag['question']}, line {flag['line']}: {flag['what']}" for flag in self.report.flags
+        ]
+        return [*found, *self.submission.notes]
+
 
 class Gradebook:
     """A batch's folder, open and locked as long as the block lasts.

@@ -118,7 +118,6 @@ def _bars(counts: Counter, most: int = 12) -> list[Bar]:
 
 def _needs_a_look(row: Row) -> list[str]:
     """Why an instructor should look at a submission, in words."""
-    words = [f"{flag.get('question')}: {flag.get('what')}" for flag in row.report.flags]
-    if row.report.status not in (GRADED, MISSING):
-        words.append(f"{row.report.status}. {row.report.message}")
-    return [*words, *row.submission.notes]
+    if row.report.status in (GRADED, MISSING):
+        return row.flags
+    return [*row.flags, f"{row.report.status}. {row.report.message}"]

@@ -22,8 +22,6 @@ class Report:
     (none could), "unreadable" or "missing". Where nothing could be graded `score` is None:
     a zero is earned, never assigned for want of a grade. So is what is answered in words: its
     points are None until a person gives them, and stand neither in `score` nor in `out_of`.
-    `flags` is what an instructor should look at, each with a question, a line and what it is; no
-    learner is shown them.
     """
 
     submission: str
@@ -32,7 +30,6 @@ class Report:
     seed: int | None = None
     questions: list[dict] = field(default_factory=list)
     message: str = ""
-    flags: list[dict] = field(default_factory=list)
 
     @property
     def score(self) -> int | None:
@@ -49,6 +46,15 @@ class Report:
         """Points that are not given here, for what is answered in words."""
         return sum(q["out_of"] for q in self.questions if q["points"] is None)
 
+    @property
+    def flags(self) -> list[dict]:
+        """What an instructor should look at: question, line of its answer, and what it is."""
+        return [
+            {"question": question["id"], **flag}
+            for question in self.questions
+            for flag in question.get("flags", [])
+        ]
+
     def as_dict(self) -> dict:
         return {
             "submission": self.submission,
@@ -60,18 +66,21 @@ class Report:
             "seed": self.seed,
             "message": self.message,
             "questions": self.questions,
-            "flags": self.flags,
         }
 
     def for_learner(self) -> dict:
         """The same without what only an instructor is to see: flags, and a stopped grader's log."""
-        found = {key: value for key, value in self.as_dict().items() if key != "flags"}
+        questions = [
+            {key: value for key, value in question.items() if key != "flags"}
+            for question in self.questions
+        ]
+        found = self.as_dict() | {"questions": questions}
         return found | ({"message": ""} if self.status in (CRASHED, PARTLY) else {})
 
     @classmethod
     def from_dict(cls, found: dict) -> "Report":
         """What `as_dict` gave, as a report again."""
-        names = ("submission", "status", "seed", "questions", "message", "flags")
+        names = ("submission", "status", "seed", "questions", "message")
         return cls(paper=found["assignment"], **{name: found[name] for name in names})
 
     def __str__(self):

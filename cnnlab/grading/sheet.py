@@ -52,7 +52,6 @@ def late_days(row: Row, due: float | None) -> int | None:
 
 def _cells(row: Row, due: float | None) -> dict:
     submission, report = row.submission, row.report
-    flags = [f"{flag.get('question')}: {flag.get('what')}" for flag in report.flags]
     return {
         "student": submission.student.id,
         "name": submission.student.name,
@@ -65,7 +64,7 @@ def _cells(row: Row, due: float | None) -> dict:
         "seed": report.seed,
         "handed_in": submission.when,
         "file": submission.place,
-        "flags": "; ".join([*flags, *submission.notes]),
+        "flags": "; ".join(row.flags),
         "message": report.message,
     }
 
