@@ -290,6 +290,28 @@ def test_wrong_answers_are_named_and_give_no_reference_away(hand_in):
     assert "The kernel is not used" in message(report, PATCH)
     assert "Rounded where the window does not fit" in message(report, SIZE)
     assert "got" not in message(report, PATCH)
+    assert [question.get("mistake") for question in report.questions] == [
+        "The kernel is not used",
+        "Rounded where the window does not fit",
+        None,
+    ]
+
+
+def test_a_map_says_where_an_image_is_wrong_without_the_right_numbers(hand_in):
+    shifted = (
+        "def conv_loops(x, w, b, *, stride=1, pad=0):\n"
+        "    from cnnlab.ops import conv_forward\n"
+        "    out = conv_forward(x, w, b, stride=stride, pad=pad)[0]\n"
+        "    out[0, 0, 0, 0] += min(out.shape[1:3]) >= 3\n"
+        "    return out"
+    )
+    report = hand_in({LOOPS: shifted})
+    (picture,) = [question["picture"] for question in report.questions if "picture" in question]
+    assert picture["where"] == "image 0, channel 0"
+    first, *others = picture["rows"]
+    assert first.count("#") == 1
+    assert first.startswith("#")
+    assert set("".join(others)) == {"."}
 
 
 def test_a_dead_kernel_an_endless_loop_and_an_exception_cost_their_own_question(hand_in):

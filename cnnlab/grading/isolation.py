@@ -112,6 +112,24 @@ def choose(wanted: str, root: Path, private: Iterable[Path] = ()) -> Tier:
     raise IsolationError(f"the isolation {wanted!r} does not hold here: {hole}")
 
 
+def choose_for_others(wanted: str, root: Path, private: Iterable[Path] = ()) -> Tier:
+    """As `choose`, for code of others: with "auto" an isolation that closes nothing is refused.
+
+    Raises
+    ------
+    IsolationError
+        If no other holds; the message says why, and what can be done.
+    """
+    tier = choose(wanted, root, private)
+    if not tier.closes and wanted != tier.name:
+        raise IsolationError(
+            f"no isolation holds here: {find_hole(BWRAP, root, private)} Code of others would run "
+            "as you do: install bubblewrap, grade in the container, or say --isolation none if you "
+            "trust all of it."
+        )
+    return tier
+
+
 def find_hole(tier: Tier, root: Path, private: Iterable[Path] = ()) -> str:
     """What a tier promises and does not keep here, in a sentence; nothing where it holds."""
     if not tier.closes:

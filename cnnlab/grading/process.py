@@ -1,11 +1,18 @@
-"""A process of its own for each submission, copied from one that has loaded what they all need."""
+"""A process of its own for each submission, copied from one that has loaded what they all need.
 
+It is on a leash: a pipe whose other end the grader holds. When the grader lets go of it, or ends in
+whatever way, the process stops as for Ctrl+C, and takes its kernels along.
+"""
+
+import _thread
 import multiprocessing
 import os
 import signal
 import sys
 import tempfile
 import threading
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
@@ -20,17 +27,23 @@ _STARTING = threading.Lock()
 def run_pytest(arguments: list[str], folder: Path, environment: dict[str, str]) -> str:
     """Run pytest in this folder, in a process of its own; return what it printed."""
     log = folder / "log.txt"
+    collar, leash = _CONTEXT.Pipe(duplex=False)
     process = _CONTEXT.Process(  # type: ignore[attr-defined]
-        target=_work, args=(arguments, folder, environment, log)
+        target=_work, args=(arguments, folder, environment, log, collar)
     )
-    _start(process)
-    try:
-        process.join()
-    except BaseException:
-        _end(process)
-        raise
-    finally:
-        process.close()
+    with leash:
+        _start(process)
+        collar.close()
+        try:
+            process.join()
+        except BaseException:
+            leash.close()
+            process.join(timeout=10)
+            process.kill()
+            process.join()
+            raise
+        finally:
+            process.close()
     return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
 
 
@@ -47,23 +60,16 @@ def _start(process: BaseProcess) -> None:
             sys.modules["__main__"] = main
 
 
-def _end(process: BaseProcess) -> None:
-    """Have pytest stop as for Ctrl+C, so that it ends its kernels; make sure that it does."""
-    if os.name == "nt" or process.pid is None:
-        process.terminate()
-    else:
-        os.kill(process.pid, signal.SIGINT)
-    process.join(timeout=10)
-    process.kill()
-    process.join()
-
-
-def _work(arguments: list[str], folder: Path, environment: dict[str, str], log: Path) -> None:
+def _work(
+    arguments: list[str], folder: Path, environment: dict[str, str], log: Path, collar: Connection
+) -> None:
     import pytest
 
     if hasattr(os, "setsid"):
         os.setsid()  # Ctrl+C reaches only the process that asked, which then ends this in order
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A worker of a batch ignores Ctrl+C, and what it starts would do the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    threading.Thread(target=_heed, args=(collar,), daemon=True).start()
     out = os.open(log, os.O_WRONLY | os.O_CREAT, 0o600)
     for stream in (1, 2):
         os.dup2(out, stream)
@@ -72,3 +78,9 @@ def _work(arguments: list[str], folder: Path, environment: dict[str, str], log: 
     os.environ.pop("PYTEST_ADDOPTS", None)
     tempfile.tempdir = None
     sys.exit(pytest.main(arguments))
+
+
+def _heed(collar: Connection) -> None:
+    with suppress(EOFError, OSError):
+        collar.recv_bytes()
+    _thread.interrupt_main()

@@ -1,17 +1,15 @@
 """Grade one submission: a process of its own runs pytest, this one reads what it wrote down."""
 
-import html
 import json
 import os
 import re
 import secrets
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
 
-from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT
+from cnnlab.check.verdict import NOT_ATTEMPTED
 from cnnlab.grading.isolation import Tier, choose
 from cnnlab.grading.paper import (
     UnreadableError,
@@ -23,104 +21,16 @@ from cnnlab.grading.paper import (
     read_submission,
 )
 from cnnlab.grading.process import run_pytest
-
-NOT_GRADED = "not graded"
-FOR_A_PERSON = "to be read by a person"
-
-
-@dataclass(frozen=True, repr=False)
-class Report:
-    """What a submission is worth, question by question.
-
-    `status` is "graded", "partly graded" (some questions could not be graded), "crashed"
-    (none could), "unreadable" or "missing". Where nothing could be graded `score` is None:
-    a zero is earned, never assigned for want of a grade. So is what is answered in words: its
-    points are None until a person gives them, and stand neither in `score` nor in `out_of`.
-    """
-
-    submission: str
-    status: str
-    paper: str | None = None
-    seed: int | None = None
-    questions: list[dict] = field(default_factory=list)
-    message: str = ""
-    tier: Tier | None = None
-
-    @property
-    def score(self) -> int | None:
-        if self.status not in ("graded", "partly graded"):
-            return None
-        return sum(question["points"] or 0 for question in self.questions)
-
-    @property
-    def out_of(self) -> int | None:
-        return sum(q["out_of"] for q in self.questions if q["points"] is not None) or None
-
-    @property
-    def by_person(self) -> int:
-        """Points that are not given here, for what is answered in words."""
-        return sum(q["out_of"] for q in self.questions if q["points"] is None)
-
-    def as_dict(self) -> dict:
-        return {
-            "submission": self.submission,
-            "assignment": self.paper,
-            "status": self.status,
-            "score": self.score,
-            "out_of": self.out_of,
-            "by_person": self.by_person,
-            "seed": self.seed,
-            "message": self.message,
-            "isolation": self.tier and self.tier.name,
-            "questions": self.questions,
-        }
-
-    def __str__(self):
-        if not self.questions:
-            return f"{self.submission}: {self.status}. {self.message}"
-        width = max(len(question["id"]) for question in self.questions)
-        lines = [f"{self.paper}: {self.submission}"]
-        for question in self.questions:
-            lines.append(f"  {question['id']:<{width}} {_worth(question):<11} {question['status']}")
-            if question["message"] and question["status"] != RIGHT:
-                lines += [f"      {line}" for line in question["message"].splitlines()]
-        if self.message:
-            lines.append(f"  {self.message}")
-        lines.append(f"  {'total':<{width}} {_points(self.score):>4} / {self.out_of}")
-        if self.by_person:
-            lines.append(f"  {self._by_person()}")
-        if self.tier:
-            lines.append(f"  isolation: {self.tier.name}")
-        return "\n".join(lines)
-
-    __repr__ = __str__
-
-    def _by_person(self) -> str:
-        points = "1 point is" if self.by_person == 1 else f"{self.by_person} points are"
-        return f"{points} given by a person, who reads what you wrote."
-
-    def _repr_html_(self):
-        if not self.questions:
-            return f"<p><strong>{self.status}</strong>: {html.escape(self.message)}</p>"
-        rows = "".join(
-            f"<tr><td style='text-align:left'>{html.escape(question['id'])}</td>"
-            f"<td style='white-space:nowrap'>{_worth(question).strip()}</td>"
-            f"<td style='text-align:left'>{question['status']}</td>"
-            "<td style='text-align:left;white-space:pre-wrap'>"
-            + (html.escape(question["message"]) if question["status"] != RIGHT else "")
-            + "</td></tr>"
-            for question in self.questions
-        )
-        return (
-            "<table><tr><th style='text-align:left'>question</th><th>points</th>"
-            "<th style='text-align:left'>result</th><th></th></tr>"
-            f"{rows}<tr><td style='text-align:left'><strong>total</strong></td>"
-            "<td style='white-space:nowrap'><strong>"
-            f"{_points(self.score)} / {self.out_of}</strong></td><td></td>"
-            "<td style='text-align:left'>"
-            f"{html.escape(self.message)}</td></tr></table>"
-            + (f"<p>{self._by_person()}</p>" if self.by_person else "")
-        )
+from cnnlab.grading.report import (
+    CRASHED,
+    FOR_A_PERSON,
+    GRADED,
+    MISSING,
+    NOT_GRADED,
+    PARTLY,
+    UNREADABLE,
+    Report,
+)
 
 
 def grade(
@@ -131,6 +41,7 @@ def grade(
     timeout: float = 30.0,
     root: Path | None = None,
     isolation: str | Tier = "auto",
+    records: Path | None = None,
 ) -> Report:
     """Grade a learner's notebook.
 
@@ -146,6 +57,8 @@ def grade(
     root : the folder that holds the course; by default the one this package came with.
     isolation : where its code runs: "bwrap", "container", "none", or "auto" for the first of them
         that holds; or what `isolation.choose` gave, which is not tried again.
+    records : a file that gets a line of JSON for each question as it is decided; an older one
+        there is replaced.
 
     Raises
     ------
@@ -166,39 +79,39 @@ def grade(
         load_paper(assignment, root)
     if not path.is_file():
         what = "is a folder, not a notebook" if path.is_dir() else "does not exist"
-        return Report(str(submission), "missing", assignment, seed, message=f"{path} {what}.")
+        return Report(str(submission), MISSING, assignment, seed, message=f"{path} {what}.")
     try:
         notebook = read_submission(path)
         name = assignment or name_of(notebook, path, root)
         paper = load_paper(name, root)
         grafted, found = paper.graft(notebook)
     except UnreadableError as error:
-        return Report(str(submission), "unreadable", assignment, seed, message=str(error))
+        return Report(str(submission), UNREADABLE, assignment, seed, message=str(error))
     tier = isolation if isinstance(isolation, Tier) else choose(isolation, root)
-    records, log = _run_pytest(notebook, name, root, seed, timeout, tier)
-    records |= _in_words(paper, grafted, found)
+    decided, log = _run_pytest(notebook, name, root, seed, timeout, tier, records)
+    decided |= _in_words(paper, grafted, found)
     nothing = {
         "status": NOT_GRADED,
         "points": 0,
         "message": "The grader ended before it came to this question.",
     }
     questions = [
-        records.get(item.id) or {"id": item.id, "out_of": item.points} | nothing
+        decided.get(item.id) or {"id": item.id, "out_of": item.points} | nothing
         for item in paper.items
     ]
     automatic = sum(not item.manual for item in paper.items)
     missing = sum(question["status"] == NOT_GRADED for question in questions)
     if missing:
-        status = "crashed" if missing == automatic else "partly graded"
+        status = CRASHED if missing == automatic else PARTLY
         words = _last_line(log)
-        return Report(str(submission), status, name, seed, questions, words, tier)
+        return Report(str(submission), status, name, seed, questions, words, tier.name)
     message = ""
     if set(found.values()) == {"stub"}:
         message = (
             "Nothing is written in this file yet: has the notebook been saved? "
             f"Graded was {path.resolve()}."
         )
-    return Report(str(submission), "graded", name, seed, questions, message, tier)
+    return Report(str(submission), GRADED, name, seed, questions, message, tier.name)
 
 
 def _in_words(paper, grafted, found) -> dict[str, dict]:
@@ -219,24 +132,25 @@ def _in_words(paper, grafted, found) -> dict[str, dict]:
     return results
 
 
-def _run_pytest(notebook, name, root, seed, timeout, tier) -> tuple[dict, str]:
+def _run_pytest(notebook, name, root, seed, timeout, tier, records) -> tuple[dict, str]:
     with tempfile.TemporaryDirectory(prefix="cnnlab-", ignore_cleanup_errors=True) as folder:
         # Copied, so that its name means nothing to pytest and nothing beside it configures it.
-        copy, records = Path(folder, "submission.ipynb"), Path(folder, "records.jsonl")
+        copy = Path(folder, "submission.ipynb")
+        records = Path(folder, "records.jsonl") if records is None else records.absolute()
+        records.unlink(missing_ok=True)
         nbformat.write(notebook, copy)
         arguments = ["--cnnlab", str(copy), "--cnnlab-paper", name, "--cnnlab-seed", str(seed)]
         arguments += ["--cnnlab-timeout", str(timeout), "--cnnlab-records", str(records)]
         arguments += ["--cnnlab-isolation", tier.name, "-c", os.devnull, "--rootdir", folder]
-        arguments += [
-            "--noconftest",
-            "-q",
-            "--tb=short",
-            "--assert=plain",
-            "-p",
+        arguments += ["--noconftest", "-q", "--tb=short", "--assert=plain"]
+        # The second of these keeps the start of nbformat short, which nbval loads.
+        for plugin in (
             "no:cacheprovider",
-        ]
-        # The first of these keeps the start of nbformat short, which nbval loads.
-        arguments += ["-p", "cnnlab.grading", "-p", "cnnlab.pytest_plugin", "-p", "nbval.plugin"]
+            "cnnlab.grading",
+            "cnnlab.pytest_plugin",
+            "nbval.plugin",
+        ):
+            arguments += ["-p", plugin]
         environment = {
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "CNNLAB_COURSE": str(root),
@@ -255,13 +169,3 @@ def _last_line(log: str) -> str:
     errors = [line for line in log.splitlines() if line.startswith("E ")]
     words = [line for line in log.splitlines() if re.search(r"\w", line)]
     return (errors or words or ["The grader ended without a word."])[-1].strip()
-
-
-def _worth(question: dict) -> str:
-    if question["out_of"] == 0:
-        return "   optional"
-    return f"{'?' if question['points'] is None else question['points']:>4} / {question['out_of']}"
-
-
-def _points(score: int | None) -> str:
-    return "none" if score is None else str(score)

@@ -227,6 +227,7 @@ class GradedCell(IPyNbCell):
     def _decide(self, failure: tuple[str, str] | None) -> None:
         item = next(item for item in self.parent.paper.items if item.id == self.question)
         verdict, found = self.verdict, self.parent.found[self.question]
+        told: dict = {}
         if verdict is not None and verdict.status == RIGHT:
             status, message = RIGHT, f"{verdict.title} {verdict.text}"
         elif found != "written":
@@ -244,6 +245,7 @@ class GradedCell(IPyNbCell):
             status, message = (NOT_ATTEMPTED, "") if own else ("error", other)
         elif verdict is not None:
             status, message = verdict.status, f"{verdict.title} {verdict.text}"
+            told = _told(verdict)
         else:
             status, message = failure or ("error", "The check left no result.")
         if "NameError" in message:
@@ -259,7 +261,17 @@ class GradedCell(IPyNbCell):
                 "out_of": item.points,
                 "message": message.strip(),
             }
+            | told
         )
+
+
+def _told(verdict: Verdict) -> dict:
+    """The name of a mistake and a map of where it is seen; the right numbers stay here."""
+    told: dict = {"mistake": verdict.mistake} if verdict.mistake else {}
+    if sight := verdict.sight:
+        rows = ["".join(".#"[wrong] for wrong in row) for row in sight.differs.tolist()]
+        told["picture"] = {"where": sight.where, "rows": rows}
+    return told
 
 
 def _is_run(cell) -> bool:
