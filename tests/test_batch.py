@@ -10,9 +10,11 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -137,28 +139,28 @@ def test_killed_again_and_again_it_ends_with_the_same_grades(
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
 def test_a_killed_batch_leaves_no_process_behind(course, tmp_path):
-    waits = f"""
-import os, pathlib, time
-pathlib.Path({str(tmp_path)!r}, f"{{os.getpid()}}-{{os.getppid()}}.pid").touch()
-time.sleep(120)
-def patch_response(p, k):
-    return 0
-"""
+    waits = "import time\n\ntime.sleep(120)\n\n\ndef patch_response(p, k):\n    return 0\n"
     for name in ("anna", "bob"):
-        put(tmp_path / "tree" / name / "one.ipynb", notebook(course, waits + f"# {name}"))
+        put(tmp_path / "tree" / name / "one.ipynb", notebook(course, f"{waits}# {name}"))
     with running(course, tmp_path / "tree", tmp_path / "out", "--timeout", "300") as process:
-        wait_until(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
+        wait_until(lambda: len(kernels_below(process.pid)) >= 2)
+        family = psutil.Process(process.pid).children(recursive=True)
         process.kill()
-    pids = [int(n) for path in tmp_path.glob("*.pid") for n in path.stem.split("-")]
-    wait_until(lambda: not any(map(lives, pids)))
+    wait_until(lambda: not any(map(lives, family)))
 
 
-def lives(pid):
-    try:
-        os.kill(pid, 0)
-        return "zombie" not in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    except (ProcessLookupError, FileNotFoundError):
-        return False
+def kernels_below(pid):
+    found = []
+    for process in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.Error):
+            found += [process] if any("ipykernel" in word for word in process.cmdline()) else []
+    return found
+
+
+def lives(process):
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
