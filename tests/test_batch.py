@@ -185,7 +185,7 @@ def graded(monkeypatch):
     """What would have been graded, by the content of the answer; no kernel is started."""
     calls = []
 
-    def grade(path, *, assignment, seed, timeout, root, records):
+    def grade(path, *, assignment, seed, timeout, root, records, isolation):
         text = path.read_text(encoding="utf-8")
         calls.append(re.search(r"# (\w+)", text)[1])
         if "raise an error" in text:
