@@ -743,6 +743,7 @@ def test_the_command_prints_one_line_of_json(command, course):
         "points": 10,
         "out_of": 10,
         "message": "Right. All 3 cases agree.",
+        "flags": [],
     }
 
 

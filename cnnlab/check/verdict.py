@@ -182,6 +182,8 @@ def judge(question: Question, got: dict, expected: dict, seed: int) -> Verdict:
     """
     if got.get("status") == NOT_ATTEMPTED:
         return Verdict(NOT_ATTEMPTED, "Not attempted yet.", str(got.get("note", ""))[:200])
+    if got.get("question") != question.id:
+        return Verdict(WRONG, "Not right yet.", "The record of this check is that of another.")
     cases = question.cases(np.random.default_rng(seed))
     results = got.get("cases")
     slow = _too_slow(got, len(cases))
@@ -285,7 +287,7 @@ def _right_unless(question, got, expected, count) -> Verdict:
             "float64, unless it is told otherwise: np.zeros(shape, x.dtype).",
             mistake="The type of the numbers is not kept",
         )
-    if got.get("loops"):
+    if question.no_loops is not None and got.get("loops") is not False:
         return Verdict(
             WRONG,
             "It still loops over the positions.",

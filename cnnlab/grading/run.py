@@ -15,6 +15,7 @@ from pathlib import Path
 import nbformat
 
 from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT
+from cnnlab.grading.flags import said
 from cnnlab.grading.paper import (
     UnreadableError,
     course_root,
@@ -81,8 +82,7 @@ class Report:
         lines = [f"{self.paper}: {self.submission}"]
         for question in self.questions:
             lines.append(f"  {question['id']:<{width}} {_worth(question):<11} {question['status']}")
-            if question["message"] and question["status"] != RIGHT:
-                lines += [f"      {line}" for line in question["message"].splitlines()]
+            lines += [f"      {line}" for line in _remarks(question)]
         if self.message:
             lines.append(f"  {self.message}")
         lines.append(f"  {'total':<{width}} {_points(self.score):>4} / {self.out_of}")
@@ -104,7 +104,7 @@ class Report:
             f"<td style='white-space:nowrap'>{_worth(question).strip()}</td>"
             f"<td style='text-align:left'>{question['status']}</td>"
             "<td style='text-align:left;white-space:pre-wrap'>"
-            + (html.escape(question["message"]) if question["status"] != RIGHT else "")
+            + html.escape("\n".join(_remarks(question)))
             + "</td></tr>"
             for question in self.questions
         )
@@ -172,6 +172,7 @@ def grade(
         "status": NOT_GRADED,
         "points": 0,
         "message": "The grader ended before it came to this question.",
+        "flags": [],
     }
     questions = [
         records.get(item.id) or {"id": item.id, "out_of": item.points} | nothing
@@ -205,6 +206,7 @@ def _in_words(paper, grafted, found) -> dict[str, dict]:
                 "points": None,
                 "out_of": mark(cell)["points"],
                 "message": words or gone,
+                "flags": [],
             }
     return results
 
@@ -264,6 +266,12 @@ def _last_line(log: str) -> str:
     errors = [line for line in log.splitlines() if line.startswith("E ")]
     words = [line for line in log.splitlines() if re.search(r"\w", line)]
     return (errors or words or ["The grader ended without a word."])[-1].strip()
+
+
+def _remarks(question: dict) -> list[str]:
+    """The lines below a question's points."""
+    message = question["message"] if question["status"] != RIGHT else ""
+    return [*message.splitlines(), *map(said, question["flags"])]
 
 
 def _worth(question: dict) -> str:

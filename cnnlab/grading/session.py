@@ -1,5 +1,6 @@
 """One grading run: nbval's file, cell and kernel, made to grade."""
 
+import hashlib
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from cnnlab.check import SEED_VARIABLE
 from cnnlab.check.questions import find
 from cnnlab.check.record import MIME
 from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, WRONG, Verdict, judge, reference_record
+from cnnlab.grading.flags import flags
 from cnnlab.grading.paper import (
     SKIPPED_TAGS,
     course_root,
@@ -37,7 +39,7 @@ class KernelDiedError(RuntimeError):
 
 
 class GradingKernel(RunningKernel):
-    """nbval's kernel, with a seed for the checks, that notices within a moment when it dies.
+    """nbval's kernel, that notices within a moment when it dies.
 
     `deadline` is when a cell must have ended, its output included: a cell that never stops
     printing would else never be out of time.
@@ -45,14 +47,14 @@ class GradingKernel(RunningKernel):
 
     deadline = float("inf")
 
-    def __init__(self, *, seed: int, folder: str, startup_timeout: float):
+    def __init__(self, *, folder: str, startup_timeout: float):
         settings = dict.fromkeys(SETTINGS, str(Path(folder, "settings")))
         self.km, self.kc = start_new_kernel(
             startup_timeout=startup_timeout,
             kernel_name=CURRENT_ENV_KERNEL_NAME,
             stderr=subprocess.DEVNULL,
             cwd=folder,
-            env=os.environ | settings | {SEED_VARIABLE: str(seed)},
+            env=os.environ | settings,
         )
         self._ensure_iopub_up()
         # In a notebook these end the kernel a moment later, in the middle of another cell. A line
@@ -105,6 +107,7 @@ class GradedNotebook(IPyNbFile):
         submission = read_submission(path)
         self.paper = load_paper(config.cnnlab_paper or name_of(submission, path, root), root)
         self.nb, self.found = self.paper.graft(submission)
+        self.flags = flags(self.nb)
         self.seed = secrets.randbits(32) if config.cnnlab_seed is None else config.cnnlab_seed
         config.nbval_cell_timeout = config.cnnlab_timeout
         self.failures: dict[str, tuple[str, str]] = {}
@@ -113,6 +116,8 @@ class GradedNotebook(IPyNbFile):
         for number, cell in enumerate(self.nb.cells):
             if _is_run(cell):
                 cell.outputs, cell.execution_count = [], 1
+                if mark(cell).get("role") == "check":
+                    cell.source = f"{_setting(self.seed_of(mark(cell)['question']))}\n{cell.source}"
                 options = {"skip": False, "check": True, "check_exception": False}
                 name = f"{mark(cell).get('role', 'cell')} {mark(cell).get('question', number)}"
                 yield GradedCell.from_parent(
@@ -146,6 +151,11 @@ class GradedNotebook(IPyNbFile):
         answers = [n for n, cell in enumerate(self.nb.cells) if mark(cell).get("role") == "answer"]
         self.harmful.update([n for n in answers if n < before and n not in self.harmful][-1:])
 
+    def seed_of(self, question: str) -> int:
+        """A seed for each check, set right before it: earlier cells cannot know it."""
+        words = f"{self.seed} {question}".encode()
+        return int.from_bytes(hashlib.sha256(words).digest()[:8], "big")
+
     def record(self, result: dict) -> None:
         """Write one question's result down, at once."""
         if path := self.config.option.cnnlab_records:
@@ -154,7 +164,6 @@ class GradedNotebook(IPyNbFile):
 
     def _start(self) -> GradingKernel:
         return GradingKernel(
-            seed=self.seed,
             folder=self.folder.name,
             startup_timeout=self.config.option.nbval_kernel_startup_timeout,
         )
@@ -200,7 +209,7 @@ class GradedCell(IPyNbCell):
             return True
         records = [output.data[MIME] for output in test if MIME in output.get("data", {})]
         if len(records) == 1 and isinstance(records[0], dict):
-            question, seed = find(self.question), self.parent.seed
+            question, seed = find(self.question), self.parent.seed_of(self.question)
             # Worked out here: the learner's kernel has no say in what is right.
             self.verdict = judge(question, records[0], reference_record(question, seed), seed)
         else:
@@ -275,13 +284,26 @@ class GradedCell(IPyNbCell):
                 "status": status,
                 "points": item.points if status == RIGHT else 0,
                 "out_of": item.points,
-                "message": message.strip(),
+                "message": _printable(message.strip()),
+                "flags": self.parent.flags[self.question] if found == "written" else [],
             }
         )
 
 
 def _is_run(cell) -> bool:
     return cell.cell_type == "code" and not tags(cell) & SKIPPED_TAGS
+
+
+def _setting(seed: int) -> str:
+    # Without an import: a name that it leaves behind may be what an answer forgot.
+    return f"__import__('os').environ[{SEED_VARIABLE!r}] = '{seed}'"
+
+
+def _printable(message: str) -> str:
+    """Without what steers a terminal or turns a line around."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in message
+    )
 
 
 def _is_sound(error: Exception) -> bool:
