@@ -93,7 +93,11 @@ FLAGGED = {
         "from cnnlab.check.questions import find",
         ["1 uses cnnlab.check.questions.find" + TO_WRITE],
     ),
-    "the checker, as the page has it": ("when_written", ["1 uses cnnlab.check.when_written"]),
+    "the checker changed": (
+        "import cnnlab.check\ncnnlab.check.check = print",
+        ["2 changes cnnlab.check.check" + NOT_NEEDED],
+    ),
+    "the operations by way of the pictures": ("viz.diagrams.ops", ["1 uses cnnlab.viz.diagrams"]),
     "SciPy": (
         "from scipy import signal\ndef f(x):\n    return signal.correlate(x, x)",
         ["1 uses scipy.signal" + TO_WRITE, "3 uses scipy.signal.correlate" + TO_WRITE],
@@ -154,6 +158,11 @@ FLAGGED = {
     ),
     "a function's globals": ("np.sum.__globals__", ["1 uses numpy.sum.__globals__"]),
     "frames": ("def f(e):\n    return e.tb_frame", ["2 uses tb_frame" + NOT_NEEDED]),
+    "the builtins, imported": (
+        "import builtins\nbuiltins.len\nbuiltins",
+        ["1 uses builtins" + NOT_NEEDED, "3 uses builtins" + NOT_NEEDED],
+    ),
+    "a builtin, imported": ("from builtins import eval", ["1 uses builtins.eval" + NOT_NEEDED]),
     "the builtins": ("__builtins__", ["1 uses __builtins__" + NOT_NEEDED]),
     "a file": ("open('solutions/a2.ipynb')", ["1 uses open" + NOT_NEEDED]),
     "a file by NumPy": ("np.loadtxt('x')", ["1 uses numpy.loadtxt" + NOT_NEEDED]),
@@ -182,6 +191,8 @@ UNFLAGGED = {
     "plain helpers": "import math, itertools as it\nfrom functools import partial\nmath.e",
     "words to the screen": "import sys\nprint(1, file=sys.stderr)",
     "a picture": "import matplotlib.pyplot as plt\nplt.plot([1])",
+    "the check, called early": "from cnnlab.check import check\ncheck('a2.local_forward', f)",
+    "a picture of the course's": "viz.show(viz.grids({'x': 1}))",
     "a parameter of that name": "def f(ops):\n    return ops.conv_forward",
     "a variable of that name": "def f(x):\n    ops = x\n    return [ops.pool for x in range(3)]",
     "a local of each kind": (

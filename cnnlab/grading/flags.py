@@ -22,6 +22,7 @@ FREE = (
     *("fractions", "decimal", "statistics", "random", "copy", "string", "re", "time", "timeit"),
     *("warnings", "contextlib", "dataclasses", "typing", "enum", "abc", "bisect", "heapq", "types"),
     *("textwrap", "pprint", "__future__", "matplotlib", "tqdm"),
+    *("cnnlab.check.check", "cnnlab.check.when_written", "cnnlab.viz"),
     *("sys.stdout", "sys.stderr", "sys.float_info", "sys.maxsize", "sys.setrecursionlimit"),
 )
 # What reads files, and what leads from a free module to anything at all.
@@ -29,6 +30,7 @@ BARRED = (
     *("numpy.load", "numpy.loadtxt", "numpy.genfromtxt", "numpy.fromfile", "numpy.memmap"),
     *("numpy.fromregex", "numpy.lib.format", "numpy.lib.npyio", "numpy.ctypeslib", "numpy.f2py"),
     *("numpy.core", "numpy._core", "operator.attrgetter", "operator.methodcaller"),
+    *("cnnlab.viz.diagrams", "cnnlab.viz.networks"),
     *("types.CodeType", "types.FunctionType", "typing.get_type_hints"),
 )
 BARRED_BUILTINS = {
@@ -115,9 +117,10 @@ class _Reader(ast.NodeVisitor):
 
     def judge(self, node: ast.AST, path: str, *, importing: bool = False) -> None:
         root, *parts = path.split(".")
-        shown = ".".join(parts) if root == "builtins" else path
+        built_in = root == "builtins" and parts and not importing
+        shown = ".".join(parts) if built_in else path
         to_be_written = root not in {*sys.stdlib_module_names, "numpy", *TOOLS}
-        if root == "builtins":
+        if built_in:
             barred = parts[0] in BARRED_BUILTINS or any(map(_is_hidden, parts))
         else:
             within = any(map(_is_hidden, parts)) or bool(LEADING_AWAY & set(parts))

@@ -12,8 +12,6 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import nbformat
-
 from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT
 from cnnlab.grading.flags import said
 from cnnlab.grading.paper import (
@@ -156,8 +154,10 @@ def grade(
     root = course_root() if root is None else Path(root).resolve()
     if assignment is not None:
         load_paper(assignment, root)
-    if not path.is_file():
-        what = "is a folder, not a notebook" if path.is_dir() else "does not exist"
+    # pathlib fails on names that cannot be; these say that nothing is there.
+    there, folder = os.path.exists(path), os.path.isdir(path)  # noqa: PTH110, PTH112
+    if folder or not there:
+        what = "is a folder, not a notebook" if folder else "does not exist"
         return Report(str(submission), "missing", assignment, seed, message=f"{path} {what}.")
     try:
         notebook = read_submission(path)
@@ -215,7 +215,7 @@ def _run_pytest(notebook, name, root, seed, timeout) -> tuple[dict, str]:
     with tempfile.TemporaryDirectory(prefix="cnnlab-", ignore_cleanup_errors=True) as folder:
         # Copied, so that its name means nothing to pytest and nothing beside it configures it.
         copy, records = Path(folder, "submission.ipynb"), Path(folder, "records.jsonl")
-        nbformat.write(notebook, copy)
+        copy.write_text(json.dumps(notebook), encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "--cnnlab", str(copy)]
         command += ["--cnnlab-paper", name, "--cnnlab-seed", str(seed)]
         command += ["--cnnlab-timeout", str(timeout), "--cnnlab-records", str(records)]

@@ -146,6 +146,14 @@ class GradedNotebook(IPyNbFile):
                     self.revive(before)
                     return
 
+    def give_up(self, failed: int) -> None:
+        """Run a cell no more; what breaks a check is the answer that it is about."""
+        question = mark(self.nb.cells[failed]).get("question")
+        for number, cell in enumerate(self.nb.cells):
+            answers = mark(cell) == mark(cell) | {"role": "answer", "question": question}
+            if number == failed or answers:
+                self.harmful.add(number)
+
     def give_up_latest_answer(self, before: int) -> None:
         """What breaks a cell of the paper itself is what a learner wrote before it."""
         answers = [n for n, cell in enumerate(self.nb.cells) if mark(cell).get("role") == "answer"]
@@ -207,8 +215,9 @@ class GradedCell(IPyNbCell):
         """Replaces nbval's comparison of text: only a check's numbers count."""
         if self.role != "check":
             return True
-        records = [output.data[MIME] for output in test if MIME in output.get("data", {})]
-        if len(records) == 1 and isinstance(records[0], dict):
+        shown = [output.data[MIME] for output in test if MIME in output.get("data", {})]
+        records = [record for record in shown if isinstance(record, dict)]
+        if len(records) == 1:
             question, seed = find(self.question), self.parent.seed_of(self.question)
             # Worked out here: the learner's kernel has no say in what is right.
             self.verdict = judge(question, records[0], reference_record(question, seed), seed)
@@ -245,7 +254,7 @@ class GradedCell(IPyNbCell):
             words = str(getattr(error, "inner_traceback", "") or error).strip()
             last = "".join(re.sub(r"\x1b\[[0-9;]*m", "", words).splitlines()[-1:])[:300]
             return "error", f"Stopped in {where}: {last}"
-        self.parent.harmful.add(self.cell_num)
+        self.parent.give_up(self.cell_num)
         if isinstance(error, NbCellError | Empty):
             seconds = self.config.option.cnnlab_timeout
             return "timed out", f"No end after {seconds:g} seconds in {where}. An endless loop?"
