@@ -13,12 +13,10 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from cnnlab.check.questions import find
-from cnnlab.check.verdict import reference_record
 from cnnlab.cli import main
 from cnnlab.grading import grade
 from cnnlab.grading.build import blank_of, read_source
-from cnnlab.grading.paper import Paper, PaperError, UnreadableError, mark, read_submission
+from cnnlab.grading.paper import Paper, PaperError, mark
 
 SOURCE = """# %% [markdown]
 # # A paper of three questions
@@ -319,57 +317,6 @@ def test_each_run_draws_its_own_seed(course):
 
 def test_a_renamed_submission_says_itself_what_it_answers(hand_in):
     assert outcome(hand_in(name="my homework [1] a::b é.txt")) == ALL_RIGHT
-
-
-UNREADABLE = {
-    "broken JSON": (b'{"cells": [', "broken JSON"),
-    "empty": (b" \n", "empty"),
-    "not UTF-8": (b"\xff\xfe{}", "not UTF-8"),
-    "a list": (b"[1, 2]", "no nbformat"),
-    "no cells": (
-        b'{"nbformat": 4, "nbformat_minor": 5, "cells": 3, "metadata": {}}',
-        "not a valid",
-    ),
-    "deep": (b"[" * 100_000, "broken JSON"),
-}
-
-
-@pytest.mark.parametrize(("content", "words"), UNREADABLE.values(), ids=UNREADABLE)
-def test_a_file_that_is_no_notebook_is_unreadable_not_zero(course, tmp_path, content, words):
-    path = tmp_path / "paper.ipynb"
-    path.write_bytes(content)
-    with pytest.raises(UnreadableError, match=words):
-        read_submission(path)
-    report = grade(path, root=course)
-    assert (report.status, report.score, report.questions) == ("unreadable", None, [])
-    assert words in str(report)
-
-
-NO_SOURCE = {"cell_type": "code", "outputs": [], "execution_count": None, "metadata": {}}
-
-
-def test_odd_cells_are_left_behind(course, tmp_path):
-    notebook = json.loads((course / "solutions" / "paper.ipynb").read_text(encoding="utf-8"))
-    cell = {"cell_type": "code", "outputs": [], "execution_count": None, "source": ""}
-    odd = [
-        cell | {"metadata": {"cnnlab": 7, "nbgrader": [], "tags": 5}},
-        cell | {"metadata": {"cnnlab": {"role": "answer", "question": ["a"]}}},
-        cell | {"metadata": {"cnnlab": {"role": 3, "question": None}}},
-    ]
-    path = tmp_path / "paper.ipynb"
-    path.write_text(json.dumps(notebook | {"cells": odd + notebook["cells"]}), encoding="utf-8")
-    assert outcome(grade(path, root=course)) == ALL_RIGHT
-    odd_source = cell | {"metadata": {}, "source": 4}
-    for broken in (3, None, {}, cell | {"metadata": 3}, odd_source, NO_SOURCE):
-        path.write_text(json.dumps(notebook | {"cells": [broken]}), encoding="utf-8")
-        report = grade(path, root=course)
-        assert (report.status, report.score) == ("unreadable", None)
-
-
-def test_a_byte_order_mark_does_no_harm(course, tmp_path):
-    text = (course / "solutions" / "paper.ipynb").read_bytes()
-    (tmp_path / "mine.ipynb").write_bytes(b"\xef\xbb\xbf" + text)
-    assert outcome(grade(tmp_path / "mine.ipynb", root=course)) == ALL_RIGHT
 
 
 def test_a_notebook_of_something_else_is_unreadable(course, tmp_path):

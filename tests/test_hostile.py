@@ -4,16 +4,21 @@ What is written into answer cells stands in tests/hostile/. Answers are graded s
 whatever one does, those before and after it keep their points.
 """
 
+import copy
+import json
+import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import nbformat
 import pytest
 
 from cnnlab.grading import grade
 from cnnlab.grading.build import read_source
-from cnnlab.grading.flags import said
-from cnnlab.grading.paper import mark
-from hostile import ANSWERS, ANY, NAMES, RIGHT
+from cnnlab.grading.flags import flags, said
+from cnnlab.grading.paper import UnreadableError, load_paper, mark, name_of, read_submission
+from hostile import ANSWERS, ANY, NAMES, RIGHT, Answer
+from hostile.files import READABLE, UNREADABLE
 
 POINTS = 10
 
@@ -130,3 +135,133 @@ def test_nobody_else_loses_a_point(graded, number):
     }
     assert {one["id"]: one["status"] for one in report.questions} == expected
     assert report.score == POINTS * list(expected.values()).count("right")
+
+
+# Files
+
+
+@pytest.mark.parametrize(("content", "words"), UNREADABLE.values(), ids=UNREADABLE)
+def test_a_file_that_is_no_notebook_is_unreadable_and_no_zero(course, tmp_path, content, words):
+    path = tmp_path / "mine.ipynb"
+    path.write_bytes(content)
+    report = grade(path, root=course)
+    assert (report.status, report.score, report.questions) == ("unreadable", None, [])
+    assert words in report.message
+    assert len(report.message) < 400
+
+
+def read(path, course):
+    """The answers that the grader finds in a file, and whether they were written."""
+    submission = read_submission(path)
+    paper = load_paper(name_of(submission, path, course), course)
+    notebook, found = paper.graft(submission)
+    assert [item.points for item in paper.items] == [POINTS] * len(RIGHT)
+    answers = {
+        mark(cell)["question"]: cell.source
+        for cell in notebook.cells
+        if mark(cell).get("role") == "answer"
+    }
+    json.dumps([notebook, submission]).encode()
+    assert set(flags(notebook)) == set(RIGHT)
+    return answers, found
+
+
+@pytest.fixture(scope="module")
+def solved(course):
+    """A submission with all answers right, as JSON; nothing else in it counts."""
+    return json.loads(json.dumps(submission(course, {q: _right(q) for q in RIGHT})))
+
+
+def _right(question):
+    return Answer("", "", "right", RIGHT[question])
+
+
+@pytest.mark.parametrize("change", READABLE.values(), ids=READABLE)
+def test_odd_notebooks_are_read_and_nothing_but_their_answers_counts(
+    course, solved, tmp_path, change
+):
+    odd = copy.deepcopy(solved)
+    change(odd)
+    path = tmp_path / "paper.ipynb"
+    path.write_text(json.dumps(odd), encoding="utf-8")
+    assert read(path, course) == (RIGHT, dict.fromkeys(RIGHT, "written"))
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda text: "\ufeff" + text,
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace("\\n", "\\r\\n"),
+        lambda text: text + "\n" * 1000,
+    ],
+    ids=["byte order mark", "lines of Windows", "sources of Windows", "empty lines at the end"],
+)
+def test_files_of_other_systems_are_read(course, solved, tmp_path, convert):
+    path = tmp_path / "mine.ipynb"
+    path.write_bytes(convert(json.dumps(solved, indent=1)).encode())
+    answers, _ = read(path, course)
+    assert {question: text.splitlines() for question, text in answers.items()} == {
+        question: text.splitlines() for question, text in RIGHT.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("--co", "-p no:cnnlab", "--rootdir=..", "a\nb.ipynb", "'\"`$(exit 1)`.ipynb"),
+        *(
+            "答え.ipynb",
+            "ответ.ipynb",
+            "إجابة.ipynb",
+            "🙂.ipynb",
+            "e\u0301.ipynb",
+            "paper.ipynb.exe",
+        ),
+        *("x" * 255, " .ipynb ", "%s{0}.ipynb", "a::b[1].ipynb", "conftest.py", "*.ipynb"),
+    ],
+)
+def test_no_name_of_a_file_matters(course, solved, tmp_path, name):
+    path = tmp_path / name
+    path.write_text(json.dumps(solved), encoding="utf-8")
+    assert read(path, course)[0] == RIGHT
+
+
+@pytest.mark.parametrize("name", ["--co", "a\nb.ipynb", "x" * 255, "答え [1]::x.ipynb"])
+def test_nor_does_it_when_it_is_graded(course, solved, tmp_path, name):
+    page = {question: Answer("", "", "error", "1 / 0") for question in list(RIGHT)[1:]}
+    path = tmp_path / name
+    nbformat.write(submission(course, page), tmp_path / "any.ipynb")
+    (tmp_path / "any.ipynb").rename(path)
+    assert grade(path, root=course).score == POINTS
+
+
+def test_what_is_no_file_is_not_waited_for(course, tmp_path):
+    (tmp_path / "folder.ipynb").mkdir()
+    (tmp_path / "broken.ipynb").symlink_to(tmp_path / "gone.ipynb")
+    (tmp_path / "round.ipynb").symlink_to(tmp_path / "round.ipynb")
+    names = ["folder", "broken", "round", "none", "x" * 300, "none\0"]
+    for path in (tmp_path / f"{name}.ipynb" for name in names):
+        report = grade(path, root=course)
+        assert (report.status, report.score) == ("missing", None)
+        with pytest.raises((UnreadableError, ValueError)):
+            read_submission(path)
+    for path in special_files(tmp_path):
+        report = grade(path, root=course)
+        assert (report.status, report.score) == ("unreadable", None)
+        assert report.message == f"{path} is no file."
+
+
+def special_files(folder):
+    """A pipe that nobody writes to, and a device that never ends."""
+    if os.name == "nt":
+        return []
+    os.mkfifo(folder / "pipe.ipynb")
+    (folder / "device.ipynb").symlink_to("/dev/zero")
+    return [folder / "pipe.ipynb", folder / "device.ipynb", Path("/dev/zero")]
+
+
+def test_a_link_is_followed_where_a_person_names_it(course, solved, tmp_path):
+    (tmp_path / "paper.ipynb").write_text(json.dumps(solved), encoding="utf-8")
+    (tmp_path / "link.ipynb").symlink_to(tmp_path / "paper.ipynb")
+    assert read(tmp_path / "link.ipynb", course)[0] == RIGHT
