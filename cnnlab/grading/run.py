@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT
 from cnnlab.grading.flags import said
+from cnnlab.grading.isolation import Tier, choose
 from cnnlab.grading.paper import (
     UnreadableError,
     course_root,
@@ -44,6 +45,7 @@ class Report:
     seed: int | None = None
     questions: list[dict] = field(default_factory=list)
     message: str = ""
+    tier: Tier | None = None
 
     @property
     def score(self) -> int | None:
@@ -70,6 +72,7 @@ class Report:
             "by_person": self.by_person,
             "seed": self.seed,
             "message": self.message,
+            "isolation": self.tier and self.tier.name,
             "questions": self.questions,
         }
 
@@ -86,6 +89,8 @@ class Report:
         lines.append(f"  {'total':<{width}} {_points(self.score):>4} / {self.out_of}")
         if self.by_person:
             lines.append(f"  {self._by_person()}")
+        if self.tier:
+            lines.append(f"  isolation {self.tier}")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -125,6 +130,7 @@ def grade(
     seed: int | None = None,
     timeout: float = 30.0,
     root: Path | None = None,
+    isolation: str | Tier = "auto",
 ) -> Report:
     """Grade a learner's notebook.
 
@@ -138,13 +144,17 @@ def grade(
     seed : of the numbers that the checks use; a fresh one by default. The report names it.
     timeout : seconds for each cell.
     root : the folder that holds the course; by default the one this package came with.
+    isolation : where its code runs: "bwrap", "container", "none", or "auto" for the first of them
+        that holds; or what `isolation.choose` gave, which is not tried again.
 
     Raises
     ------
     PaperError
         If there is no such assignment, or no course.
     ValueError
-        If the timeout or the seed is not a possible one.
+        If the timeout, the seed or the isolation is not a possible one.
+    IsolationError
+        If the isolation that was asked for does not hold here.
     """
     path, seed = Path(submission), secrets.randbits(32) if seed is None else seed
     if not timeout > 0:
@@ -166,7 +176,8 @@ def grade(
         grafted, found = paper.graft(notebook)
     except UnreadableError as error:
         return Report(str(submission), "unreadable", assignment, seed, message=str(error))
-    records, log = _run_pytest(notebook, name, root, seed, timeout)
+    tier = isolation if isinstance(isolation, Tier) else choose(isolation, root)
+    records, log = _run_pytest(notebook, name, root, seed, timeout, tier)
     records |= _in_words(paper, grafted, found)
     nothing = {
         "status": NOT_GRADED,
@@ -182,14 +193,15 @@ def grade(
     missing = sum(question["status"] == NOT_GRADED for question in questions)
     if missing:
         status = "crashed" if missing == automatic else "partly graded"
-        return Report(str(submission), status, name, seed, questions, _last_line(log))
+        words = _last_line(log)
+        return Report(str(submission), status, name, seed, questions, words, tier)
     message = ""
     if set(found.values()) == {"stub"}:
         message = (
             "Nothing is written in this file yet: has the notebook been saved? "
             f"Graded was {path.resolve()}."
         )
-    return Report(str(submission), "graded", name, seed, questions, message)
+    return Report(str(submission), "graded", name, seed, questions, message, tier)
 
 
 def _in_words(paper, grafted, found) -> dict[str, dict]:
@@ -211,7 +223,7 @@ def _in_words(paper, grafted, found) -> dict[str, dict]:
     return results
 
 
-def _run_pytest(notebook, name, root, seed, timeout) -> tuple[dict, str]:
+def _run_pytest(notebook, name, root, seed, timeout, tier) -> tuple[dict, str]:
     with tempfile.TemporaryDirectory(prefix="cnnlab-", ignore_cleanup_errors=True) as folder:
         # Copied, so that its name means nothing to pytest and nothing beside it configures it.
         copy, records = Path(folder, "submission.ipynb"), Path(folder, "records.jsonl")
@@ -219,6 +231,7 @@ def _run_pytest(notebook, name, root, seed, timeout) -> tuple[dict, str]:
         command = [sys.executable, "-m", "pytest", "--cnnlab", str(copy)]
         command += ["--cnnlab-paper", name, "--cnnlab-seed", str(seed)]
         command += ["--cnnlab-timeout", str(timeout), "--cnnlab-records", str(records)]
+        command += ["--cnnlab-isolation", tier.name]
         command += ["-c", os.devnull, "--rootdir", folder, "--noconftest", "-q", "--tb=short"]
         command += ["-p", "no:cacheprovider"]
         # The first of these keeps the start of nbformat short, which nbval loads.

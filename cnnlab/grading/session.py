@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 from queue import Empty
 
-from nbval.kernel import CURRENT_ENV_KERNEL_NAME, RunningKernel, start_new_kernel
+from jupyter_client.manager import KernelManager
+from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager, RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from cnnlab.check import SEED_VARIABLE
@@ -19,6 +20,7 @@ from cnnlab.check.questions import find
 from cnnlab.check.record import MIME
 from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, WRONG, Verdict, judge, reference_record
 from cnnlab.grading.flags import flags
+from cnnlab.grading.isolation import Tier, choose
 from cnnlab.grading.paper import (
     SKIPPED_TAGS,
     course_root,
@@ -28,6 +30,7 @@ from cnnlab.grading.paper import (
     read_submission,
     tags,
 )
+from cnnlab.grading.provisioner import IsolatedProvisioner
 
 SLICE = 0.25  # seconds between two looks at whether the kernel still lives
 # Folders from which a kernel reads settings of the user's, or programs to run at its start.
@@ -47,15 +50,32 @@ class GradingKernel(RunningKernel):
 
     deadline = float("inf")
 
-    def __init__(self, *, folder: str, startup_timeout: float):
-        settings = dict.fromkeys(SETTINGS, str(Path(folder, "settings")))
-        self.km, self.kc = start_new_kernel(
-            startup_timeout=startup_timeout,
+    def __init__(self, *, folder: str, startup_timeout: float, tier: Tier):
+        self.km = KernelManager(
             kernel_name=CURRENT_ENV_KERNEL_NAME,
+            kernel_spec_manager=NbvalKernelspecManager(),
+            connection_file=str(Path(folder, "kernel.json")),
+        )
+        if tier.closes:
+            self.km.kernel_id = secrets.token_hex(8)
+            self.km.provisioner = IsolatedProvisioner(
+                tier,
+                kernel_id=self.km.kernel_id,
+                kernel_spec=self.km.kernel_spec,
+                parent=self.km,
+            )
+            # A signal from outside does not reach it.
+            self.km.kernel_spec.interrupt_mode = "message"
+        settings = dict.fromkeys(SETTINGS, str(Path(folder, "settings")))
+        self.km.start_kernel(
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=folder,
             env=os.environ | settings,
         )
+        self.kc = self.km.client()
+        self.kc.start_channels()
+        self.kc.wait_for_ready(timeout=startup_timeout)
         self._ensure_iopub_up()
         # In a notebook these end the kernel a moment later, in the middle of another cell. A line
         # that starts with one of their names is taken for a call of it.
@@ -125,6 +145,7 @@ class GradedNotebook(IPyNbFile):
                 )
 
     def setup(self):
+        self.tier = choose(self.config.option.cnnlab_isolation, course_root())
         self.kernel = self._start()
 
     def teardown(self):
@@ -174,6 +195,7 @@ class GradedNotebook(IPyNbFile):
         return GradingKernel(
             folder=self.folder.name,
             startup_timeout=self.config.option.nbval_kernel_startup_timeout,
+            tier=self.tier,
         )
 
 
