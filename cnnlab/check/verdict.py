@@ -191,6 +191,8 @@ def judge(question: Question, got: dict, expected: dict, seed: int) -> Verdict:
         cases = cases[: len(results)]  # it did not come to the others
     if not isinstance(results, list) or len(results) != len(cases):
         return Verdict(WRONG, "Not right yet.", "The record of this check is not complete.")
+    if [_part(result, "name", "") for result in results] != [case.name for case in cases]:
+        return Verdict(WRONG, "Not right yet.", "The record of this check is that of other cases.")
     raw = [_part(result, "outcome", {}) for result in results]
     rights = [result["outcome"] for result in expected["cases"][: len(cases)]]
     comparison = Comparison.of(question, cases, raw, rights)

@@ -36,7 +36,7 @@ UNREADABLE = {
     "nbformat in words": (_json(nbformat="4"), "it has no nbformat"),
     "nbformat true": (_json(nbformat=True), "it has no nbformat"),
     "nbformat of the future": (_json(nbformat=99), "it is of nbformat 99, 4 is the newest"),
-    "nbformat of long ago": (_json(nbformat=1, cells=[CELL]), "not a valid notebook"),
+    "nbformat of long ago": (_json(nbformat=1, cells=[CELL]), "which assignment"),
     "a number of 5000 digits": (_json().replace(b"5", b"5" * 5000), "broken JSON"),
     "no cells": (b'{"nbformat": 4}', "not a valid notebook"),
     "cells that are a number": (_json(cells=3), "not a valid notebook"),
