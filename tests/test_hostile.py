@@ -7,17 +7,21 @@ whatever one does, those before and after it keep their points.
 import copy
 import json
 import os
+import re
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
 import pytest
 
+import cnnlab
 from cnnlab.grading import grade
 from cnnlab.grading.build import read_source
 from cnnlab.grading.flags import flags, said
+from cnnlab.grading.isolation import BWRAP, find_hole
 from cnnlab.grading.paper import UnreadableError, load_paper, mark, name_of, read_submission
-from hostile import ANSWERS, ANY, NAMES, RIGHT, Answer
+from hostile import ANSWERS, ANY, ESCAPES, NAMES, RIGHT, Answer
 from hostile.files import READABLE, UNREADABLE
 
 POINTS = 10
@@ -87,7 +91,7 @@ def graded(course, tmp_path_factory):
         nbformat.write(submission(course, PAGES[number]), path)
         slow = any(answer.slow for answer in PAGES[number].values())
         return two.submit(
-            grade, path, root=course, seed=7, timeout=5 if slow else 30, isolation="none"
+            grade, path, root=course, seed=7, timeout=4 if slow else 30, isolation="none"
         )
 
     def report(number):
@@ -109,12 +113,23 @@ def submission(course, page):
     return notebook
 
 
-@pytest.mark.parametrize(
-    "answer", [pytest.param(one, id=f"{one.kind}: {one.name}") for one in ANSWERS]
-)
+def named(answers):
+    return [pytest.param(one, id=f"{one.kind}: {one.name}") for one in answers]
+
+
+@pytest.mark.parametrize("answer", named(ANSWERS))
 def test_what_becomes_of_an_answer(graded, answer):
     number, question = PLACES[answer.kind, answer.name]
-    report = graded(number)
+    expect(answer, graded(number), question)
+
+
+@pytest.mark.parametrize("number", range(len(PAGES)))
+def test_nobody_else_loses_a_point(graded, number):
+    expect_no_more(PAGES[number], graded(number))
+
+
+def expect(answer, report, question):
+    """That this question of a report came out as the catalogue says."""
     assert report.status == "graded"
     (found,) = [one for one in report.questions if one["id"] == question]
     points = POINTS if answer.status == "right" else 0
@@ -129,14 +144,76 @@ def test_what_becomes_of_an_answer(graded, answer):
         assert any(words in one for words in answer.flags), one
 
 
-@pytest.mark.parametrize("number", range(len(PAGES)))
-def test_nobody_else_loses_a_point(graded, number):
-    page, report = PAGES[number], graded(number)
+def expect_no_more(page, report):
+    """That all other questions of a report are right, and the score is the sum of all."""
     expected = {
         question: page[question].status if question in page else "right" for question in ANY
     }
     assert {one["id"]: one["status"] for one in report.questions} == expected
     assert report.score == POINTS * list(expected.values()).count("right")
+
+
+# Escapes
+
+
+@pytest.fixture(scope="module")
+def escaped(course, tmp_path_factory):
+    """The report on each page of escapes, and the places that they reached for."""
+    if hole := find_hole(BWRAP, course):
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(hole)
+    folder, reports = tmp_path_factory.mktemp("class"), []
+    (folder / "grades.csv").write_text("0", encoding="utf-8")
+    (folder / "other.ipynb").write_text("theirs", encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        places = {
+            "SOLUTION": course / "solutions" / "paper.ipynb",
+            "OTHER": folder / "other.ipynb",
+            "GRADES": folder / "grades.csv",
+            "LIBRARY": Path(cnnlab.__file__),
+            "GRADER": os.getpid(),
+            "DOOR": door.getsockname()[1],
+        }
+        for number, page in enumerate(ESCAPE_PAGES):
+            notebook = submission(course, page)
+            for cell in notebook.cells:
+                for name, place in places.items():
+                    cell.source = re.sub(rf"\b{name}\b", str(place), cell.source)
+            nbformat.write(notebook, folder / f"{number}.ipynb")
+            reports.append(grade(folder / f"{number}.ipynb", root=course, isolation=BWRAP))
+    return reports, places
+
+
+ESCAPE_PAGES = pages(ESCAPES)
+
+
+@pytest.mark.parametrize("answer", named(ESCAPES))
+def test_what_becomes_of_an_escape(escaped, answer):
+    reports, _ = escaped
+    for page, report in zip(ESCAPE_PAGES, reports, strict=True):
+        for question, one in page.items():
+            if one is answer:
+                expect(answer, report, question)
+
+
+@pytest.mark.parametrize("number", range(len(ESCAPE_PAGES)))
+def test_an_escape_costs_nothing_but_its_question(escaped, number):
+    reports, _ = escaped
+    assert reports[number].tier == BWRAP
+    expect_no_more(ESCAPE_PAGES[number], reports[number])
+
+
+def test_what_was_reached_for_is_as_it_was_and_nothing_runs_on(escaped):
+    _, places = escaped
+    assert places["GRADES"].read_text(encoding="utf-8") == "0"
+    assert "rewritten" not in places["LIBRARY"].read_text(encoding="utf-8")
+    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if _sleeps(path)]
+
+
+def _sleeps(path):
+    try:
+        return b"86399.77" in path.read_bytes()
+    except OSError:
+        return False
 
 
 # Files

@@ -130,4 +130,8 @@ def _read(path: Path) -> list[Answer]:
     return [_answer(path.stem, entry) for entry in entries]
 
 
-ANSWERS = [answer for path in sorted(Path(__file__).parent.glob("*.txt")) for answer in _read(path)]
+HERE = Path(__file__).parent
+ANSWERS = [
+    answer for kind in ("broken", "forgeries", "right") for answer in _read(HERE / f"{kind}.txt")
+]
+ESCAPES = _read(HERE / "escapes.txt")
