@@ -91,7 +91,7 @@ def graded(course, tmp_path_factory):
         nbformat.write(submission(course, PAGES[number]), path)
         slow = any(answer.slow for answer in PAGES[number].values())
         return two.submit(
-            grade, path, root=course, seed=7, timeout=4 if slow else 30, isolation="none"
+            grade, path, root=course, seed=7, timeout=3 if slow else 30, isolation="none"
         )
 
     def report(number):

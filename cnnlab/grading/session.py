@@ -18,7 +18,15 @@ from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 from cnnlab.check import SEED_VARIABLE
 from cnnlab.check.questions import find
 from cnnlab.check.record import MIME
-from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, WRONG, Verdict, judge, reference_record
+from cnnlab.check.verdict import (
+    NOT_ATTEMPTED,
+    RIGHT,
+    WRONG,
+    Verdict,
+    foreign,
+    judge,
+    reference_record,
+)
 from cnnlab.grading.flags import flags
 from cnnlab.grading.isolation import Tier, choose
 from cnnlab.grading.paper import (
@@ -239,12 +247,18 @@ class GradedCell(IPyNbCell):
             return True
         shown = [output.data[MIME] for output in test if MIME in output.get("data", {})]
         records = [record for record in shown if isinstance(record, dict)]
-        if len(records) == 1:
-            question, seed = find(self.question), self.parent.seed_of(self.question)
+        question, seed = find(self.question), self.parent.seed_of(self.question)
+        if len(records) != 1:
+            reason = f"The check left {len(records)} records, expected one."
+        else:
+            reason = foreign(question, records[0], seed)
+        if reason:  # somebody has changed the check: what comes later runs without this answer
+            self.verdict = Verdict(WRONG, reason)
+            self.parent.give_up(self.cell_num)
+            self.parent.kernel.stop()
+        else:
             # Worked out here: the learner's kernel has no say in what is right.
             self.verdict = judge(question, records[0], reference_record(question, seed), seed)
-        else:
-            self.verdict = Verdict(WRONG, f"The check left {len(records)} records, expected one.")
         self.comparison_traceback = [str(self.verdict)]
         return self.verdict.status == RIGHT
 

@@ -13,7 +13,7 @@ status, then
 In the text `answer` stands for the function that is asked for, `right` for a right one, QUESTION
 for the question's id, RECORD for a display that says it is a right record, NUMBER_0 for the first
 number that the page itself shows, NUL and LONG for what cannot stand in a file. FORGED = … is short
-for a check that is replaced once and hands out this record.
+for a check that is replaced and hands out this record.
 """
 
 import re
@@ -68,10 +68,7 @@ RECORD = '{"application/vnd.cnnlab.check+json": {"question": "QUESTION", "status
 FORGED = """import cnnlab.check as checker
 from IPython.display import display
 
-genuine = checker.check
-
 def forged(question, function):
-    checker.check = genuine
     display({"application/vnd.cnnlab.check+json": RECORD}, raw=True)
 
 checker.check = forged
