@@ -199,7 +199,7 @@ def judge(question: Question, got: dict, expected: dict, seed: int) -> Verdict:
         return Verdict(WRONG, "Not right yet.", reason)
     if got.get("status") == NOT_ATTEMPTED:
         return Verdict(NOT_ATTEMPTED, "Not attempted yet.", str(got.get("note", ""))[:200])
-    results = got["cases"]
+    results = _part(got, "cases", [])
     cases = question.cases(np.random.default_rng(seed))[: len(results)]
     slow = _too_slow(got, len(expected["cases"]))
     raw = [_part(result, "outcome", {}) for result in results]
