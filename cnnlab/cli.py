@@ -89,16 +89,29 @@ def lab(page, jupyter_options):
     show_default=True,
     help="Seconds for each cell.",
 )
+@click.option(
+    "--isolation",
+    default="auto",
+    show_default=True,
+    help="Where its code runs: bwrap, container or none; auto takes the first that holds.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
-def grade(notebook, assignment, seed, timeout, as_json):
+def grade(notebook, assignment, seed, timeout, isolation, as_json):
     """Grade NOTEBOOK: points for each question, and the total.
 
     Ends with code 0 if it was graded, whatever the score, and 1 if it could not be.
     """
     with _in_words():
         from cnnlab.grading import grade
+        from cnnlab.grading.isolation import CHOICES, IsolationError
 
-        report = grade(notebook, assignment=assignment, seed=seed, timeout=timeout)
+        _expect_option("--isolation", isolation, CHOICES)
+        try:
+            report = grade(
+                notebook, assignment=assignment, seed=seed, timeout=timeout, isolation=isolation
+            )
+        except IsolationError as error:
+            raise click.ClickException(str(error)) from None
     click.echo(json.dumps(report.as_dict()) if as_json else str(report))
     sys.exit(0 if report.status == "graded" else 1)
 

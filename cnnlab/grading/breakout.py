@@ -6,6 +6,7 @@ What it may leave behind where it should not, whoever asked looks for.
 
 import contextlib
 import json
+import mmap
 import os
 import signal
 import socket
@@ -16,14 +17,14 @@ from pathlib import Path
 def main():
     asked = json.load(sys.stdin)
     attempts = {
-        "solution": lambda: any([_sees(path) for path in asked["solution"]]),
-        "private": lambda: any([_sees(path) for path in asked["private"]]),
+        "solution": lambda: any(map(_sees, asked["solution"])),
+        "private": lambda: any(map(_sees, asked["private"])),
         "write": lambda: any(
             [_writes(folder) for folder in asked["write"]]
             + [os.access(folder, os.W_OK) for folder in asked["change"]]
         ),
         "kill": lambda: _ends(asked["kill"]),
-        "localhost": lambda: any([_connects(address) for address in asked["localhost"]]),
+        "localhost": lambda: any(map(_connects, asked["localhost"])),
         "network": _has_a_route,
         "memory": lambda: _takes_memory(asked["memory"]),
         "files": lambda: _fills(asked["files"]),
@@ -34,7 +35,7 @@ def main():
 
 def _sees(path) -> bool:
     with contextlib.suppress(OSError):
-        os.listdir(path) if os.path.isdir(path) else Path(path).read_bytes()
+        list(Path(path).iterdir()) if Path(path).is_dir() else Path(path).read_bytes()
         return True
     return False
 
@@ -71,15 +72,14 @@ def _has_a_route() -> bool:
 
 
 def _takes_memory(size) -> bool:
-    with contextlib.suppress(MemoryError):
-        bytearray(size)  # nothing is written to it, so no page is used
+    with contextlib.suppress(OSError), mmap.mmap(-1, size):  # no page of it is used
         return True
     return False
 
 
 def _fills(size) -> bool:
     """Whether a file may become so large, in any folder that can be written to."""
-    return any([_grows(folder, size) for folder in ("/tmp", "/dev/shm", "/var/tmp", "/dev", "/")])
+    return any(_grows(folder, size) for folder in ("/tmp", "/dev/shm", "/var/tmp", "/dev", "/"))
 
 
 def _grows(folder, size) -> bool:

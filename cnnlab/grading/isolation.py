@@ -161,7 +161,8 @@ class Place:
         with tempfile.TemporaryDirectory(
             prefix="cnnlab-", dir="/tmp", ignore_cleanup_errors=True
         ) as folder:
-            shutil.chown(folder, user, user)
+            if user is not None:
+                os.chown(folder, user, user)
             place = cls(tier, folder, user)
             try:
                 yield place
@@ -223,7 +224,7 @@ def _bwrap(user: int | None, file: tuple[int, str] | None) -> list[str]:
         command += ["--perms", "0755", "--dir", folder]
     for path in visible:
         if Path(path).is_symlink():
-            command += ["--symlink", os.readlink(path), path]
+            command += ["--symlink", str(Path(path).readlink()), path]
         else:
             command += ["--ro-bind", path, path]
     if file is not None:
@@ -238,7 +239,7 @@ def _visible() -> list[str]:
     system = ["/usr", *map(str, Path("/").glob("lib*")), "/bin", "/sbin", *SYSTEM]
     python = [os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix)]
     if site.ENABLE_USER_SITE:
-        python += site.getsitepackages() + [site.getusersitepackages()]
+        python += [*site.getsitepackages(), site.getusersitepackages()]
     paths = dict.fromkeys([*system, *sorted([*python, sys.prefix, str(PACKAGE)])])
     return [path for path in paths if os.path.lexists(path) and not path.startswith("/usr/")]
 

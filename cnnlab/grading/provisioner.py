@@ -19,6 +19,9 @@ class IsolatedProvisioner(LocalProvisioner):
     grader reaches it through /proc.
     """
 
+    parent: Any
+    process: Any
+
     def __init__(self, tier: Tier, **kwargs: Any):
         super().__init__(**kwargs)
         self._stack = ExitStack()

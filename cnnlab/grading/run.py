@@ -5,9 +5,6 @@ import json
 import os
 import re
 import secrets
-import signal
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +21,7 @@ from cnnlab.grading.paper import (
     own_words,
     read_submission,
 )
+from cnnlab.grading.process import run_pytest
 
 NOT_GRADED = "not graded"
 FOR_A_PERSON = "to be read by a person"
@@ -90,7 +88,7 @@ class Report:
         if self.by_person:
             lines.append(f"  {self._by_person()}")
         if self.tier:
-            lines.append(f"  isolation {self.tier}")
+            lines.append(f"  isolation: {self.tier.name}")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -228,50 +226,30 @@ def _run_pytest(notebook, name, root, seed, timeout, tier) -> tuple[dict, str]:
         # Copied, so that its name means nothing to pytest and nothing beside it configures it.
         copy, records = Path(folder, "submission.ipynb"), Path(folder, "records.jsonl")
         copy.write_text(json.dumps(notebook), encoding="utf-8")
-        command = [sys.executable, "-m", "pytest", "--cnnlab", str(copy)]
-        command += ["--cnnlab-paper", name, "--cnnlab-seed", str(seed)]
-        command += ["--cnnlab-timeout", str(timeout), "--cnnlab-records", str(records)]
-        command += ["--cnnlab-isolation", tier.name]
-        command += ["-c", os.devnull, "--rootdir", folder, "--noconftest", "-q", "--tb=short"]
-        command += ["-p", "no:cacheprovider"]
+        arguments = ["--cnnlab", str(copy), "--cnnlab-paper", name, "--cnnlab-seed", str(seed)]
+        arguments += ["--cnnlab-timeout", str(timeout), "--cnnlab-records", str(records)]
+        arguments += ["--cnnlab-isolation", tier.name, "-c", os.devnull, "--rootdir", folder]
+        arguments += [
+            "--noconftest",
+            "-q",
+            "--tb=short",
+            "--assert=plain",
+            "-p",
+            "no:cacheprovider",
+        ]
         # The first of these keeps the start of nbformat short, which nbval loads.
-        command += ["-p", "cnnlab.grading", "-p", "cnnlab.pytest_plugin", "-p", "nbval.plugin"]
-        environment = os.environ | {
+        arguments += ["-p", "cnnlab.grading", "-p", "cnnlab.pytest_plugin", "-p", "nbval.plugin"]
+        environment = {
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "CNNLAB_COURSE": str(root),
             "PYTHONSAFEPATH": "1",
         }
         # Whatever is left behind goes with the folder.
         environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder)
-        environment.pop("PYTEST_ADDOPTS", None)
-        # A session of its own: Ctrl+C reaches only this process, which then ends that one in order.
-        with subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            start_new_session=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-        ) as process:
-            try:
-                log, _ = process.communicate()
-            except BaseException:
-                _end(process)
-                raise
+        log = run_pytest(arguments, Path(folder), environment)
         lines = records.read_text(encoding="utf-8").splitlines() if records.exists() else []
     found = [json.loads(line) for line in lines]
     return {record["id"]: record for record in found}, log
-
-
-def _end(process: subprocess.Popen) -> None:
-    """Have pytest stop as for Ctrl+C, so that it ends its kernels; make sure that it does."""
-    process.terminate() if os.name == "nt" else process.send_signal(signal.SIGINT)
-    try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        process.kill()
 
 
 def _last_line(log: str) -> str:

@@ -2,17 +2,13 @@
 
 import hashlib
 import json
-import os
 import re
 import secrets
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 from queue import Empty
 
-from jupyter_client.manager import KernelManager
-from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager, RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from cnnlab.check import SEED_VARIABLE
@@ -28,7 +24,8 @@ from cnnlab.check.verdict import (
     reference_record,
 )
 from cnnlab.grading.flags import flags
-from cnnlab.grading.isolation import Tier, choose
+from cnnlab.grading.isolation import TIERS, choose
+from cnnlab.grading.kernel import FloodError, GradingKernel, KernelDiedError
 from cnnlab.grading.paper import (
     SKIPPED_TAGS,
     course_root,
@@ -38,92 +35,6 @@ from cnnlab.grading.paper import (
     read_submission,
     tags,
 )
-from cnnlab.grading.provisioner import IsolatedProvisioner
-
-SLICE = 0.25  # seconds between two looks at whether the kernel still lives
-# Folders from which a kernel reads settings of the user's, or programs to run at its start.
-SETTINGS = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "MPLCONFIGDIR")
-
-
-class KernelDiedError(RuntimeError):
-    """The kernel's process ended while it was running a cell."""
-
-
-class GradingKernel(RunningKernel):
-    """nbval's kernel, that notices within a moment when it dies.
-
-    `deadline` is when a cell must have ended, its output included: a cell that never stops
-    printing would else never be out of time.
-    """
-
-    deadline = float("inf")
-
-    def __init__(self, *, folder: str, startup_timeout: float, tier: Tier):
-        self.km = KernelManager(
-            kernel_name=CURRENT_ENV_KERNEL_NAME,
-            kernel_spec_manager=NbvalKernelspecManager(),
-            connection_file=str(Path(folder, "kernel.json")),
-        )
-        if tier.closes:
-            self.km.kernel_id = secrets.token_hex(8)
-            self.km.provisioner = IsolatedProvisioner(
-                tier,
-                kernel_id=self.km.kernel_id,
-                kernel_spec=self.km.kernel_spec,
-                parent=self.km,
-            )
-            # A signal from outside does not reach it.
-            self.km.kernel_spec.interrupt_mode = "message"
-        settings = dict.fromkeys(SETTINGS, str(Path(folder, "settings")))
-        self.km.start_kernel(
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=folder,
-            env=os.environ | settings,
-        )
-        self.kc = self.km.client()
-        self.kc.start_channels()
-        self.kc.wait_for_ready(timeout=startup_timeout)
-        self._ensure_iopub_up()
-        # In a notebook these end the kernel a moment later, in the middle of another cell. A line
-        # that starts with one of their names is taken for a call of it.
-        self.run("globals().update(exit=None, quit=None)", startup_timeout)
-
-    def get_message(self, stream, timeout=None):
-        end = time.monotonic() + (float("inf") if timeout is None else timeout)
-        while True:
-            now = time.monotonic()
-            if now >= self.deadline:
-                raise Empty
-            try:
-                left = max(0.0, min(end, self.deadline) - now)
-                return super().get_message(stream, timeout=min(SLICE, left))
-            except Empty:
-                if not self.is_alive():
-                    raise KernelDiedError("the kernel died") from None
-                if time.monotonic() >= end:
-                    raise
-
-    def await_reply(self, msg_id, timeout=None):
-        # nbval's own loop waits this long for each message; here it is for the whole reply.
-        end = time.monotonic() + timeout
-        while True:
-            message = self.get_message("shell", timeout=max(0.0, end - time.monotonic()))
-            if message["parent_header"].get("msg_id") == msg_id:
-                return
-
-    def run(self, source: str, timeout: float) -> None:
-        """Run a cell and let its output go; Empty if it takes too long."""
-        self.deadline = time.monotonic() + timeout
-        msg_id = self.execute_cell_input(source, allow_stdin=False)
-        self.await_reply(msg_id, timeout)
-        self.await_idle(msg_id, timeout)
-        self.deadline = float("inf")
-
-    def stop(self):
-        """Also lets go of what a kernel that died has left behind."""
-        if hasattr(self, "km"):
-            super().stop()
 
 
 class GradedNotebook(IPyNbFile):
@@ -153,7 +64,9 @@ class GradedNotebook(IPyNbFile):
                 )
 
     def setup(self):
-        self.tier = choose(self.config.option.cnnlab_isolation, course_root())
+        wanted = self.config.option.cnnlab_isolation
+        # A name comes from whoever has tried it.
+        self.tier = TIERS[wanted] if wanted in TIERS else choose(wanted, course_root())
         self.kernel = self._start()
 
     def teardown(self):
@@ -169,7 +82,7 @@ class GradedNotebook(IPyNbFile):
             if _is_run(cell) and mark(cell).get("role") != "check" and number not in self.harmful:
                 try:
                     self.kernel.run(cell.source, self.config.option.cnnlab_timeout)
-                except (Empty, KernelDiedError):
+                except (Empty, KernelDiedError, FloodError):
                     # It did no harm before, so this ends: each cell is given up but once.
                     self.harmful.add(number)
                     self.revive(before)
@@ -245,20 +158,19 @@ class GradedCell(IPyNbCell):
         """Replaces nbval's comparison of text: only a check's numbers count."""
         if self.role != "check":
             return True
-        shown = [output.data[MIME] for output in test if MIME in output.get("data", {})]
-        records = [record for record in shown if isinstance(record, dict)]
         question, seed = find(self.question), self.parent.seed_of(self.question)
-        if len(records) != 1:
-            reason = f"The check left {len(records)} records, expected one."
-        else:
-            reason = foreign(question, records[0], seed)
-        if reason:  # somebody has changed the check: what comes later runs without this answer
-            self.verdict = Verdict(WRONG, reason)
-            self.parent.give_up(self.cell_num)
-            self.parent.kernel.stop()
-        else:
+        shown = [output.data[MIME] for output in test if MIME in output.get("data", {})]
+        records = [
+            one for one in shown if isinstance(one, dict) and not foreign(question, one, seed)
+        ]
+        if len(records) == 1:
             # Worked out here: the learner's kernel has no say in what is right.
             self.verdict = judge(question, records[0], reference_record(question, seed), seed)
+        else:  # somebody has changed the check: what comes later runs without this answer
+            number = f"The check left {len(records)} records of its own, expected one."
+            self.verdict = Verdict(WRONG, number)
+            self.parent.give_up(self.cell_num)
+            self.parent.kernel.stop()
         self.comparison_traceback = [str(self.verdict)]
         return self.verdict.status == RIGHT
 
@@ -294,6 +206,8 @@ class GradedCell(IPyNbCell):
         if isinstance(error, NbCellError | Empty):
             seconds = self.config.option.cnnlab_timeout
             return "timed out", f"No end after {seconds:g} seconds in {where}. An endless loop?"
+        if isinstance(error, FloodError):
+            return "too much output", f"Stopped in {where}: {error}."
         return "kernel died", f"The kernel died while it ran {where}."
 
     def _decide(self, failure: tuple[str, str] | None) -> None:

@@ -101,7 +101,7 @@ class Answer:
         if "NUMBER_" in text:
             for number, case in enumerate(reference_record(find(PATCH), 0)["cases"]):
                 text = text.replace(f"NUMBER_{number}", str(case["outcome"]["data"][0]))
-        return text.replace("NUL", "\0").replace("LONG", "x" * 10**7)
+        return text.replace("NUL", "\0").replace("LONG", "x" * 10**6)
 
 
 def _answer(kind: str, entry: str) -> Answer:
