@@ -21,7 +21,7 @@ from cnnlab.grading.build import read_source
 from cnnlab.grading.flags import flags, said
 from cnnlab.grading.isolation import BWRAP, find_hole
 from cnnlab.grading.paper import UnreadableError, load_paper, mark, name_of, read_submission
-from hostile import ANSWERS, ANY, ESCAPES, NAMES, RIGHT, Answer
+from hostile import ANSWERS, ANY, ESCAPES, NAMES, RIGHT, SIZE, Answer
 from hostile.files import READABLE, UNREADABLE
 
 POINTS = 10
@@ -126,6 +126,13 @@ def test_what_becomes_of_an_answer(graded, answer):
 @pytest.mark.parametrize("number", range(len(PAGES)))
 def test_nobody_else_loses_a_point(graded, number):
     expect_no_more(PAGES[number], graded(number))
+
+
+def test_an_earlier_check_does_not_tell_the_seed_of_the_next(course, tmp_path):
+    (prepared,) = [one for one in ANSWERS if one.name == "records prepared before the check"]
+    nbformat.write(submission(course, {SIZE: prepared}), tmp_path / "mine.ipynb")
+    before, size, *_ = grade(tmp_path / "mine.ipynb", root=course, isolation="none").questions
+    assert (before["status"], size["id"], size["status"]) == ("right", SIZE, "wrong")
 
 
 def expect(answer, report, question):
@@ -240,7 +247,7 @@ def read(path, course):
         for cell in notebook.cells
         if mark(cell).get("role") == "answer"
     }
-    json.dumps([notebook, submission]).encode()
+    json.dumps([notebook, submission], ensure_ascii=False).encode()
     assert set(flags(notebook)) == set(RIGHT)
     return answers, found
 
