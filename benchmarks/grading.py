@@ -29,6 +29,11 @@ QUESTIONS = (
     *("s0.patch_response", "a1.output_size", "a1.conv_loops", "a1.conv_forward"),
     "a1.convolve",
 )
+IMPORTS = """import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from cnnlab import shapes
+"""
 ASSERTS = """from cnnlab.check.questions import find
 from cnnlab.check.verdict import judge, make_record, reference_record
 
@@ -75,7 +80,7 @@ def _questions():
 
 
 def _notebook(cells):
-    first = nbformat.v4.new_code_cell("import numpy as np\n\nfrom cnnlab import shapes")
+    first = nbformat.v4.new_code_cell(IMPORTS)
     return nbformat.v4.new_notebook(cells=[first, *cells])
 
 

@@ -121,15 +121,19 @@ def find_hole(tier: Tier, root: Path, private: Iterable[Path] = ()) -> str:
     with ExitStack() as stack:
         baits = stack.enter_context(_baits(root, private))
         place = stack.enter_context(Place.of(tier))
-        tried = subprocess.run(
-            place.command([sys.executable, "-IS", str(Path(__file__).with_name("breakout.py"))]),
-            input=json.dumps(baits.asked),
-            env=place.environment(),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        program = [sys.executable, "-IS", str(Path(__file__).with_name("breakout.py"))]
+        try:
+            tried = subprocess.run(
+                place.command(program),
+                input=json.dumps(baits.asked),
+                env=place.environment(),
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return "what starts in it does not end."
         if tried.returncode:
             words = tried.stderr.strip().splitlines() or ["it ended without a word"]
             return f"nothing starts in it ({words[-1]})."
@@ -206,7 +210,13 @@ class Place:
 
 
 def _bwrap(user: int | None, file: tuple[int, str] | None) -> list[str]:
-    command = ["bwrap", "--die-with-parent", "--new-session", "--hostname", "sandbox"]
+    command = [
+        shutil.which("bwrap") or "bwrap",
+        "--die-with-parent",
+        "--new-session",
+        "--hostname",
+        "sandbox",
+    ]
     command += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     if user is None:
         command += ["--unshare-user"]

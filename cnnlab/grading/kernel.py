@@ -160,6 +160,18 @@ class GradingKernel(RunningKernel):
         self.await_idle(msg_id, timeout)
         self.deadline = float("inf")
 
+    def survives(self, source: str, seconds: float) -> bool:
+        """Whether the kernel runs this and then still lives for so long, doing nothing."""
+        end = time.monotonic() + seconds
+        try:
+            self.run(source, seconds)
+            while True:
+                self.get_message("iopub", timeout=max(0.0, end - time.monotonic()))
+        except Empty:
+            return True
+        except (KernelDiedError, FloodError):
+            return False
+
     def stop(self):
         """Also lets go of what a kernel that died has left behind."""
         if hasattr(self, "km"):

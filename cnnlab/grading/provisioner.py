@@ -31,6 +31,8 @@ class IsolatedProvisioner(LocalProvisioner):
         self.parent.transport = "ipc"
         # A name that nothing else has: what is left of it is looked for after the kernel's end.
         self.parent.ip = f"{self._place.folder}/{self.kernel_id}"
+        if self._place.tier.name != BWRAP.name:
+            self.parent.connection_file = f"{self._place.folder}/kernel.json"
         kwargs = await super().pre_launch(**kwargs)
         return kwargs | {"env": self._place.environment(), "cwd": "/"}
 

@@ -36,6 +36,9 @@ from cnnlab.grading.paper import (
     tags,
 )
 
+# What can end the kernel long after a cell has run.
+DELAYED = re.compile(r"thread|timer|alarm|signal|fork|process|popen|async|executor|ctypes", re.I)
+
 
 class GradedNotebook(IPyNbFile):
     """A submission, grafted into its paper; each cell is an item of pytest."""
@@ -96,6 +99,41 @@ class GradedNotebook(IPyNbFile):
             if number == failed or answers:
                 self.harmful.add(number)
 
+    def blame_earlier(self, before: int) -> bool:
+        """Whether an earlier answer ends the kernel by itself, a while after it ran: then it pays.
+
+        Each that could is tried alone, for as long as the kernel that died has lived.
+        """
+        seconds = time.monotonic() - self.started + 1
+        answers = [n for n, cell in enumerate(self.nb.cells) if mark(cell).get("role") == "answer"]
+        for number in answers:
+            cell = self.nb.cells[number]
+            if number >= before or number in self.harmful or not DELAYED.search(cell.source):
+                continue
+            harmful, self.harmful = self.harmful, {*self.harmful, *answers} - {number}
+            self.revive(before=number + 1)
+            alone = self.harmful
+            self.harmful = harmful
+            if number in alone or not self.kernel.survives(self._check_of(cell), seconds):
+                self.harmful.add(number)
+                self._charge(cell)
+                return True
+        return False
+
+    def _check_of(self, answer) -> str:
+        wanted = {"role": "check", "question": mark(answer)["question"]}
+        return next(c.source for c in self.nb.cells if mark(c) == mark(c) | wanted)
+
+    def _charge(self, answer) -> None:
+        question = mark(answer)["question"]
+        words = "Something that it had started ended the kernel later on."
+        self.failures[question] = ("kernel died", words)
+        item = next(item for item in self.paper.items if item.id == question)
+        self.record(
+            {"id": question, "status": "kernel died", "points": 0, "out_of": item.points}
+            | {"message": words, "flags": self.flags[question]}
+        )
+
     def give_up_latest_answer(self, before: int) -> None:
         """What breaks a cell of the paper itself is what a learner wrote before it."""
         answers = [n for n, cell in enumerate(self.nb.cells) if mark(cell).get("role") == "answer"]
@@ -113,6 +151,7 @@ class GradedNotebook(IPyNbFile):
                 lines.write(json.dumps(result) + "\n")
 
     def _start(self) -> GradingKernel:
+        self.started = time.monotonic()
         return GradingKernel(
             folder=self.folder.name,
             startup_timeout=self.config.option.nbval_kernel_startup_timeout,
@@ -176,7 +215,8 @@ class GradedCell(IPyNbCell):
 
     def _run(self):
         """nbval's run, in a kernel that lives; a cell of the paper gets a second chance."""
-        for last in (False, True):
+        last = False
+        while True:
             if not self.parent.kernel.is_alive():
                 self.parent.revive(before=self.cell_num)
             patience = self.config.option.cnnlab_timeout + 2 * self.output_timeout
@@ -187,7 +227,13 @@ class GradedCell(IPyNbCell):
             except Exception as error:
                 if not _is_sound(error):
                     self.parent.kernel.stop()
+                    if isinstance(error, KernelDiedError):
+                        blamed = self.parent.blame_earlier(before=self.cell_num)
+                        self.parent.kernel.stop()
+                        if blamed:
+                            continue
                     if not self.role and not last:
+                        last = True
                         self.parent.give_up_latest_answer(before=self.cell_num)
                         continue
                 raise
