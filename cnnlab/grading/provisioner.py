@@ -50,7 +50,7 @@ class IsolatedProvisioner(LocalProvisioner):
         finally:
             os.close(write)
             os.close(written)
-        with open(read, encoding="utf-8") as answer:
+        with os.fdopen(read, encoding="utf-8") as answer:
             root = f"/proc/{json.load(answer)['child-pid']}/root"
         return info | {"ip": f"{root}{self.parent.ip}"}
 
