@@ -125,8 +125,7 @@ def grade(notebook, assignment, seed, timeout, isolation, as_json, html):
             )
         except IsolationError as error:
             raise click.ClickException(str(error)) from None
-    as_dict = report.for_learner() | {"message": report.message}
-    _say_report(json.dumps(as_dict) if as_json else str(report), report)
+    _say_report(json.dumps(report.as_dict()) if as_json else str(report), report)
     if html:
         with _in_words():
             from cnnlab.grading.pages import feedback_page

@@ -9,7 +9,7 @@ import pytest
 from answers import RIGHT_ANSWERS
 from answers.a1_convolution import conv_loops, size_by_divmod
 from answers.a4_conv_backward import all_in_four_loops
-from asking import answer_with, verdict_on
+from asking import answer_with, as_of, verdict_on
 from cnnlab import ops, shapes
 from cnnlab.check import check, when_written
 from cnnlab.check.mistakes import MISTAKES, Mistake, Undecided
@@ -317,7 +317,27 @@ MALFORMED = [
 @pytest.mark.parametrize("record", MALFORMED)
 def test_a_malformed_record_is_wrong_and_never_an_error(record):
     question = find("s0.patch_response")
-    assert judge(question, record, reference_record(question, 0), 0).status == WRONG
+    right = reference_record(question, 0)
+    assert judge(question, as_of(question, record), right, 0).status == WRONG
+
+
+def test_a_record_of_something_else_is_wrong_though_its_numbers_are_right():
+    question = find("a1.output_size")
+    right = reference_record(question, 0)
+    assert judge(question, right, right, 0).status == RIGHT
+    other = judge(question, right | {"question": "a1.conv_loops"}, right, 0)
+    assert (other.status, other.text) == (WRONG, "The record of this check is that of another.")
+    cases = [case | {"name": f"{case['name']}, stride 9"} for case in right["cases"]]
+    other = judge(question, right | {"cases": cases}, right, 0)
+    assert (other.status, other.text) == (WRONG, "The record of this check is that of other cases.")
+
+
+@pytest.mark.parametrize("loops", [{}, {"loops": None}, {"loops": 0}, {"loops": True}])
+def test_without_a_word_on_loops_there_may_be_some(loops):
+    question = find("a1.conv_forward")
+    right = reference_record(question, 0)
+    assert judge(question, right | {"loops": False}, right, 0).status == RIGHT
+    assert judge(question, right | loops, right, 0).mistake == "It still loops over the positions"
 
 
 @pytest.mark.parametrize("types", [5, None, [], [3], "ValueError"])
@@ -326,7 +346,7 @@ def test_a_malformed_error_is_not_the_expected_one(types):
     right = reference_record(question, 0)
     forged = {"kind": "error", "type": types, "message": 3}
     cases = [
-        {"outcome": forged} if case["outcome"]["kind"] == "error" else case
+        case | {"outcome": forged} if case["outcome"]["kind"] == "error" else case
         for case in right["cases"]
     ]
     assert judge(question, right | {"cases": cases}, right, 0).status == WRONG

@@ -175,20 +175,33 @@ def _record(question, status, results):
     return {"question": question.id, "status": status, "cases": results}
 
 
+def foreign(question: Question, got: dict, seed: int) -> str:
+    """Why a record cannot come from this check with this seed, in a sentence, or nothing."""
+    if got.get("question") != question.id:
+        return "The record of this check is that of another."
+    if got.get("status") == NOT_ATTEMPTED:
+        return ""
+    names = [case.name for case in question.cases(np.random.default_rng(seed))]
+    results = _part(got, "cases", [])
+    if len(results) < len(names) and not _part(got, "slow", {}):  # else it came to those only
+        return "The record of this check is not complete."
+    if [_part(result, "name", "") for result in results] != names[: len(results)]:
+        return "The record of this check is that of other cases."
+    return ""
+
+
 def judge(question: Question, got: dict, expected: dict, seed: int) -> Verdict:
     """Compare a record with the right one, made with the same seed.
 
     `got` may come from anywhere: a malformed record is wrong, never an error.
     """
+    if reason := foreign(question, got, seed):
+        return Verdict(WRONG, "Not right yet.", reason)
     if got.get("status") == NOT_ATTEMPTED:
         return Verdict(NOT_ATTEMPTED, "Not attempted yet.", str(got.get("note", ""))[:200])
-    cases = question.cases(np.random.default_rng(seed))
-    results = got.get("cases")
-    slow = _too_slow(got, len(cases))
-    if isinstance(results, list) and slow:
-        cases = cases[: len(results)]  # it did not come to the others
-    if not isinstance(results, list) or len(results) != len(cases):
-        return Verdict(WRONG, "Not right yet.", "The record of this check is not complete.")
+    results = _part(got, "cases", [])
+    cases = question.cases(np.random.default_rng(seed))[: len(results)]
+    slow = _too_slow(got, len(expected["cases"]))
     raw = [_part(result, "outcome", {}) for result in results]
     rights = [result["outcome"] for result in expected["cases"][: len(cases)]]
     comparison = Comparison.of(question, cases, raw, rights)
@@ -285,7 +298,7 @@ def _right_unless(question, got, expected, count) -> Verdict:
             "float64, unless it is told otherwise: np.zeros(shape, x.dtype).",
             mistake="The type of the numbers is not kept",
         )
-    if got.get("loops"):
+    if question.no_loops is not None and got.get("loops") is not False:
         return Verdict(
             WRONG,
             "It still loops over the positions.",

@@ -13,7 +13,6 @@ import zmq
 from jupyter_client.manager import KernelManager
 from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager, RunningKernel
 
-from cnnlab.check import SEED_VARIABLE
 from cnnlab.grading.isolation import Tier
 from cnnlab.grading.provisioner import IsolatedProvisioner
 
@@ -32,7 +31,7 @@ class FloodError(RuntimeError):
 
 
 class GradingKernel(RunningKernel):
-    """nbval's kernel, with a seed for the checks, that notices within a moment when it dies.
+    """nbval's kernel, that notices within a moment when it dies.
 
     `deadline` is when a cell must have ended, its output included: a cell that never stops
     printing would else never be out of time.
@@ -40,8 +39,8 @@ class GradingKernel(RunningKernel):
 
     deadline = float("inf")
 
-    def __init__(self, *, seed: int, folder: str, startup_timeout: float, tier: Tier):
-        self.km = self._manager(tier, folder, {SEED_VARIABLE: str(seed)})
+    def __init__(self, *, folder: str, startup_timeout: float, tier: Tier):
+        self.km = self._manager(tier, folder)
         self.kc = self.km.client()
         self.kc.start_channels(stdin=False, hb=False)
         self._waiting: dict[str, deque] = {"shell": deque(), "iopub": deque()}
@@ -63,7 +62,7 @@ class GradingKernel(RunningKernel):
             self.stop()
             raise
 
-    def _manager(self, tier: Tier, folder: str, own: dict[str, str]) -> Any:
+    def _manager(self, tier: Tier, folder: str) -> Any:
         """A manager whose kernel has been started."""
         # Nothing larger is ever held in memory: whoever sends it is cut off.
         context = zmq.Context()
@@ -78,7 +77,6 @@ class GradingKernel(RunningKernel):
             manager.kernel_id = secrets.token_hex(8)
             manager.provisioner = IsolatedProvisioner(
                 tier,
-                own,
                 kernel_id=manager.kernel_id,
                 kernel_spec=manager.kernel_spec,
                 parent=manager,
@@ -90,7 +88,7 @@ class GradingKernel(RunningKernel):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=folder,
-            env=os.environ | settings | own,
+            env=os.environ | settings,
         )
         return manager
 

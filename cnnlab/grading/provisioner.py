@@ -22,9 +22,8 @@ class IsolatedProvisioner(LocalProvisioner):
     parent: Any
     process: Any
 
-    def __init__(self, tier: Tier, environment: dict[str, str], **kwargs: Any):
+    def __init__(self, tier: Tier, **kwargs: Any):
         super().__init__(**kwargs)
-        self._environment = environment
         self._stack = ExitStack()
         self._place = self._stack.enter_context(Place.of(tier))
 
@@ -35,8 +34,7 @@ class IsolatedProvisioner(LocalProvisioner):
         if self._place.tier.name != BWRAP.name:
             self.parent.connection_file = f"{self._place.folder}/kernel.json"
         kwargs = await super().pre_launch(**kwargs)
-        environment = self._place.environment() | self._environment
-        return kwargs | {"env": environment, "cwd": "/"}
+        return kwargs | {"env": self._place.environment(), "cwd": "/"}
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         if self._place.tier.name != BWRAP.name:

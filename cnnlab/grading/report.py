@@ -4,6 +4,7 @@ import html
 from dataclasses import dataclass, field
 
 from cnnlab.check.verdict import RIGHT
+from cnnlab.grading.flags import said
 
 GRADED, PARTLY = "graded", "partly graded"
 CRASHED, UNREADABLE, MISSING = "crashed", "unreadable", "missing"
@@ -93,8 +94,7 @@ class Report:
         lines = [f"{self.paper}: {self.submission}"]
         for question in self.questions:
             lines.append(f"  {question['id']:<{width}} {_worth(question):<11} {question['status']}")
-            if question["message"] and question["status"] != RIGHT:
-                lines += [f"      {line}" for line in question["message"].splitlines()]
+            lines += [f"      {line}" for line in _remarks(question)]
         if self.message:
             lines.append(f"  {self.message}")
         lines.append(f"  {'total':<{width}} {_points(self.score):>4} / {self.out_of}")
@@ -118,7 +118,7 @@ class Report:
             f"<td style='white-space:nowrap'>{_worth(question).strip()}</td>"
             f"<td style='text-align:left'>{question['status']}</td>"
             "<td style='text-align:left;white-space:pre-wrap'>"
-            + (html.escape(question["message"]) if question["status"] != RIGHT else "")
+            + html.escape("\n".join(_remarks(question)))
             + "</td></tr>"
             for question in self.questions
         )
@@ -132,6 +132,12 @@ class Report:
             f"{html.escape(self.message)}</td></tr></table>"
             + (f"<p>{self._by_person()}</p>" if self.by_person else "")
         )
+
+
+def _remarks(question: dict) -> list[str]:
+    """The lines below a question's points."""
+    message = question["message"] if question["status"] != RIGHT else ""
+    return [*message.splitlines(), *map(said, question.get("flags", []))]
 
 
 def _worth(question: dict) -> str:

@@ -7,8 +7,6 @@ import secrets
 import tempfile
 from pathlib import Path
 
-import nbformat
-
 from cnnlab.check.verdict import NOT_ATTEMPTED
 from cnnlab.grading.isolation import Tier, choose
 from cnnlab.grading.paper import (
@@ -77,8 +75,10 @@ def grade(
     root = course_root() if root is None else Path(root).resolve()
     if assignment is not None:
         load_paper(assignment, root)
-    if not path.is_file():
-        what = "is a folder, not a notebook" if path.is_dir() else "does not exist"
+    # pathlib fails on names that cannot be; these say that nothing is there.
+    there, folder = os.path.exists(path), os.path.isdir(path)  # noqa: PTH110, PTH112
+    if folder or not there:
+        what = "is a folder, not a notebook" if folder else "does not exist"
         return Report(str(submission), MISSING, assignment, seed, message=f"{path} {what}.")
     try:
         notebook = read_submission(path)
@@ -94,6 +94,7 @@ def grade(
         "status": NOT_GRADED,
         "points": 0,
         "message": "The grader ended before it came to this question.",
+        "flags": [],
     }
     questions = [
         decided.get(item.id) or {"id": item.id, "out_of": item.points} | nothing
@@ -128,6 +129,7 @@ def _in_words(paper, grafted, found) -> dict[str, dict]:
                 "points": None,
                 "out_of": mark(cell)["points"],
                 "message": words or gone,
+                "flags": [],
             }
     return results
 
@@ -138,7 +140,7 @@ def _run_pytest(notebook, name, root, seed, timeout, tier, records) -> tuple[dic
         copy = Path(folder, "submission.ipynb")
         records = Path(folder, "records.jsonl") if records is None else records.absolute()
         records.unlink(missing_ok=True)
-        nbformat.write(notebook, copy)
+        copy.write_text(json.dumps(notebook), encoding="utf-8")
         arguments = ["--cnnlab", str(copy), "--cnnlab-paper", name, "--cnnlab-seed", str(seed)]
         arguments += ["--cnnlab-timeout", str(timeout), "--cnnlab-records", str(records)]
         arguments += ["--cnnlab-isolation", tier.name, "-c", os.devnull, "--rootdir", folder]

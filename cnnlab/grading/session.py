@@ -1,5 +1,6 @@
 """One grading run: nbval's file, cell and kernel, made to grade."""
 
+import hashlib
 import json
 import re
 import secrets
@@ -10,9 +11,19 @@ from queue import Empty
 
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
+from cnnlab.check import SEED_VARIABLE
 from cnnlab.check.questions import find
 from cnnlab.check.record import MIME
-from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, WRONG, Verdict, judge, reference_record
+from cnnlab.check.verdict import (
+    NOT_ATTEMPTED,
+    RIGHT,
+    WRONG,
+    Verdict,
+    foreign,
+    judge,
+    reference_record,
+)
+from cnnlab.grading.flags import flags
 from cnnlab.grading.isolation import TIERS, choose
 from cnnlab.grading.kernel import FloodError, GradingKernel, KernelDiedError
 from cnnlab.grading.paper import (
@@ -38,6 +49,7 @@ class GradedNotebook(IPyNbFile):
         submission = read_submission(path)
         self.paper = load_paper(config.cnnlab_paper or name_of(submission, path, root), root)
         self.nb, self.found = self.paper.graft(submission)
+        self.flags = flags(self.nb)
         self.seed = secrets.randbits(32) if config.cnnlab_seed is None else config.cnnlab_seed
         config.nbval_cell_timeout = config.cnnlab_timeout
         self.failures: dict[str, tuple[str, str]] = {}
@@ -46,6 +58,8 @@ class GradedNotebook(IPyNbFile):
         for number, cell in enumerate(self.nb.cells):
             if _is_run(cell):
                 cell.outputs, cell.execution_count = [], 1
+                if mark(cell).get("role") == "check":
+                    cell.source = f"{_setting(self.seed_of(mark(cell)['question']))}\n{cell.source}"
                 options = {"skip": False, "check": True, "check_exception": False}
                 name = f"{mark(cell).get('role', 'cell')} {mark(cell).get('question', number)}"
                 yield GradedCell.from_parent(
@@ -76,6 +90,14 @@ class GradedNotebook(IPyNbFile):
                     self.harmful.add(number)
                     self.revive(before)
                     return
+
+    def give_up(self, failed: int) -> None:
+        """Run a cell no more; what breaks a check is the answer that it is about."""
+        question = mark(self.nb.cells[failed]).get("question")
+        for number, cell in enumerate(self.nb.cells):
+            answers = mark(cell) == mark(cell) | {"role": "answer", "question": question}
+            if number == failed or answers:
+                self.harmful.add(number)
 
     def blame_earlier(self, before: int) -> bool:
         """Whether an earlier answer ends the kernel by itself, a while after it ran: then it pays.
@@ -109,13 +131,18 @@ class GradedNotebook(IPyNbFile):
         item = next(item for item in self.paper.items if item.id == question)
         self.record(
             {"id": question, "status": "kernel died", "points": 0, "out_of": item.points}
-            | {"message": words}
+            | {"message": words, "flags": self.flags[question]}
         )
 
     def give_up_latest_answer(self, before: int) -> None:
         """What breaks a cell of the paper itself is what a learner wrote before it."""
         answers = [n for n, cell in enumerate(self.nb.cells) if mark(cell).get("role") == "answer"]
         self.harmful.update([n for n in answers if n < before and n not in self.harmful][-1:])
+
+    def seed_of(self, question: str) -> int:
+        """A seed for each check, set right before it: earlier cells cannot know it."""
+        words = f"{self.seed} {question}".encode()
+        return int.from_bytes(hashlib.sha256(words).digest()[:8], "big")
 
     def record(self, result: dict) -> None:
         """Write one question's result down, at once."""
@@ -126,7 +153,6 @@ class GradedNotebook(IPyNbFile):
     def _start(self) -> GradingKernel:
         self.started = time.monotonic()
         return GradingKernel(
-            seed=self.seed,
             folder=self.folder.name,
             startup_timeout=self.config.option.nbval_kernel_startup_timeout,
             tier=self.tier,
@@ -171,13 +197,19 @@ class GradedCell(IPyNbCell):
         """Replaces nbval's comparison of text: only a check's numbers count."""
         if self.role != "check":
             return True
-        records = [output.data[MIME] for output in test if MIME in output.get("data", {})]
-        if len(records) == 1 and isinstance(records[0], dict):
-            question, seed = find(self.question), self.parent.seed
+        question, seed = find(self.question), self.parent.seed_of(self.question)
+        shown = [output.data[MIME] for output in test if MIME in output.get("data", {})]
+        records = [
+            one for one in shown if isinstance(one, dict) and not foreign(question, one, seed)
+        ]
+        if len(records) == 1:
             # Worked out here: the learner's kernel has no say in what is right.
             self.verdict = judge(question, records[0], reference_record(question, seed), seed)
-        else:
-            self.verdict = Verdict(WRONG, f"The check left {len(records)} records, expected one.")
+        else:  # somebody has changed the check: what comes later runs without this answer
+            number = f"The check left {len(records)} records of its own, expected one."
+            self.verdict = Verdict(WRONG, number)
+            self.parent.give_up(self.cell_num)
+            self.parent.kernel.stop()
         self.comparison_traceback = [str(self.verdict)]
         return self.verdict.status == RIGHT
 
@@ -216,7 +248,7 @@ class GradedCell(IPyNbCell):
             words = str(getattr(error, "inner_traceback", "") or error).strip()
             last = "".join(re.sub(r"\x1b\[[0-9;]*m", "", words).splitlines()[-1:])[:300]
             return "error", f"Stopped in {where}: {last}"
-        self.parent.harmful.add(self.cell_num)
+        self.parent.give_up(self.cell_num)
         if isinstance(error, NbCellError | Empty):
             seconds = self.config.option.cnnlab_timeout
             return "timed out", f"No end after {seconds:g} seconds in {where}. An endless loop?"
@@ -259,7 +291,8 @@ class GradedCell(IPyNbCell):
                 "status": status,
                 "points": item.points if status == RIGHT else 0,
                 "out_of": item.points,
-                "message": message.strip(),
+                "message": _printable(message.strip()),
+                "flags": self.parent.flags[self.question] if found == "written" else [],
             }
             | told
         )
@@ -276,6 +309,18 @@ def _told(verdict: Verdict) -> dict:
 
 def _is_run(cell) -> bool:
     return cell.cell_type == "code" and not tags(cell) & SKIPPED_TAGS
+
+
+def _setting(seed: int) -> str:
+    # Without an import: a name that it leaves behind may be what an answer forgot.
+    return f"__import__('os').environ[{SEED_VARIABLE!r}] = '{seed}'"
+
+
+def _printable(message: str) -> str:
+    """Without what steers a terminal or turns a line around."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in message
+    )
 
 
 def _is_sound(error: Exception) -> bool:

@@ -141,7 +141,13 @@ def _avg_pool_out(x, *, kernel_size, stride):
 
 QUESTIONS = (
     Question("a2.local_forward", _local_out, _local_cases, "local_forward"),
-    Question("a2.tiled_forward", _tiled_out, _tiled_cases, "tiled_forward"),
+    Question(
+        "a2.tiled_forward",
+        _tiled_out,
+        _tiled_cases,
+        "tiled_forward",
+        library=("shapes.output_size", "ops.conv_forward"),
+    ),
     Question("a2.affine_as_conv", _affine_as_conv, _affine_cases, "affine_as_conv"),
     Question(
         "a2.parameter_counts",
@@ -151,7 +157,13 @@ QUESTIONS = (
         returns=("dense", "local", "tiled", "conv"),
     ),
     Question("a2.max_pool_forward", _max_pool_out, _pool_cases, "max_pool_forward"),
-    Question("a2.avg_pool_forward", _avg_pool_out, _pool_cases, "avg_pool_forward"),
+    Question(
+        "a2.avg_pool_forward",
+        _avg_pool_out,
+        _pool_cases,
+        "avg_pool_forward",
+        library=("shapes.output_size", "ops.conv_forward"),
+    ),
     Question(
         "a2.max_pool_fast",
         _max_pool_out,

@@ -312,7 +312,14 @@ def _occlusion_cases(rng):
 
 
 QUESTIONS = (
-    Question("a7.table", table, _table_cases, "alexnet_table", returns=("volumes", "parameters")),
+    Question(
+        "a7.table",
+        table,
+        _table_cases,
+        "alexnet_table",
+        returns=("volumes", "parameters"),
+        library=("shapes",),
+    ),
     Question("a7.receptive_field", receptive_field, _field_cases, "receptive_field"),
     Question(
         "a7.build",
@@ -320,6 +327,7 @@ QUESTIONS = (
         _build_cases,
         "small_alexnet",
         ask=describe,
+        library=("layers", "model", "init", "shapes", "fast.ops"),
     ),
     Question(
         "a7.overfit",
@@ -330,6 +338,7 @@ QUESTIONS = (
         identities=(_ONE_ANSWER, _GUESSING, _NOT_BY_HEART),
         ask=after_training,
         least=48,
+        library=("optim",),
     ),
     Question(
         "a7.train",
@@ -340,6 +349,7 @@ QUESTIONS = (
         identities=(_ONE_ANSWER, _GUESSING, _NOT_ENOUGH),
         ask=after_training,
         least=750,
+        library=("optim",),
     ),
     Question(
         "a7.ensemble",

@@ -31,6 +31,9 @@ class Question:
     `ask` puts a function to use where its own result is not what is compared: called with a
     learner's function, or a known mistake, and the arguments of a case. Where a network learns,
     `least` says how many of its answers have to be those of the reference.
+
+    `library` names what an answer may use of the library, modules or their members; whatever else
+    it uses is flagged for a person to look at.
     """
 
     id: str
@@ -50,6 +53,7 @@ class Question:
     )
     ask: Callable | None = None
     least: int = 0
+    library: tuple[str, ...] = ("shapes.output_size",)
 
     @property
     def parts(self) -> tuple[str, ...]:
