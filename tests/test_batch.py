@@ -33,6 +33,7 @@ SEED = 7
 # Of every eight, four run a kernel; the others are told apart without one, as in a real class.
 KINDS = [RIGHT, WRONG, DIES, None, b"{", b"", b"PK", b"[]"]
 COUNT = 40
+LARGE = 400 * 2**20  # bytes
 
 
 @pytest.fixture(scope="module")
@@ -139,21 +140,22 @@ def test_killed_again_and_again_it_ends_with_the_same_grades(
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
 def test_a_killed_batch_leaves_no_process_behind(course, tmp_path):
-    waits = "import time\n\ntime.sleep(120)\n\n\ndef patch_response(p, k):\n    return 0\n"
+    # A kernel that is large from outside is one that runs this.
+    waits = f"import time\n\nlarge = b'x' * {LARGE}\ntime.sleep(120)\n"
     for name in ("anna", "bob"):
         put(tmp_path / "tree" / name / "one.ipynb", notebook(course, f"{waits}# {name}"))
     with running(course, tmp_path / "tree", tmp_path / "out", "--timeout", "300") as process:
-        wait_until(lambda: len(kernels_below(process.pid)) >= 2)
+        wait_until(lambda: len(large_below(process.pid)) == 2)
         family = psutil.Process(process.pid).children(recursive=True)
         process.kill()
     wait_until(lambda: not any(map(lives, family)))
 
 
-def kernels_below(pid):
+def large_below(pid):
     found = []
     for process in psutil.Process(pid).children(recursive=True):
         with suppress(psutil.Error):
-            found += [process] if any("ipykernel" in word for word in process.cmdline()) else []
+            found += [process] if process.memory_info().rss > LARGE else []
     return found
 
 
