@@ -55,6 +55,7 @@ def _table_cases(rng):
     G, F, S = 2, int(rng.integers(2, 5)), int(rng.integers(2, 4))
     H, W = (F + S * int(count) - 2 for count in rng.choice(np.arange(4, 9), 2, replace=False))
     drawn = [("conv", G * K, F, S, 1, 1), ("norm",), ("conv", 3 * G, 1, 1, 0, G), ("fc", M)]
+    one_by_one = ("conv", 3, 1, 1, 0, 1)
     wide = [("conv", 6, 3, 1, 1, 1), ("pool", 3, 2), ("conv", 5, 3, 1, 0, 1), ("fc", 4)]
     towers = [
         (*layer[:5], 2) if number in (3, 7, 8) else layer for number, layer in enumerate(LECTURE)
@@ -67,7 +68,7 @@ def _table_cases(rng):
         Case("the paper's, in two towers", ((227, 227, 3), towers)),
         Case("drawn at random", ((H, W, C), drawn)),
         Case(
-            "a pooling that does not fit", ((8, 8, 2), [("norm",), ("pool", 3, 2)]), {}, ValueError
+            "a pooling that does not fit", ((8, 8, 2), [one_by_one, ("pool", 3, 2)]), {}, ValueError
         ),
         Case(
             "a convolution that does not fit",
