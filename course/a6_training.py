@@ -25,9 +25,7 @@
 # epoch and batch are.
 #
 # **How it works.** Write your code where it says `NotImplementedError`, run the cell, then the
-# check below it. Some cells between the two show what your function does; as long as it is not
-# right yet they may stop with an error, and the check says why. Imports and helpers that an answer
-# needs have to stand *inside* its answer cell.
+# check below it. Imports and helpers that an answer needs have to stand *inside* its answer cell.
 # Every answer stands alone, and so do its points; take them in any order. Hints unfold one by one
 # below each check. Our answers are in [solutions/](../solutions/a6_training.ipynb), for afterwards.
 

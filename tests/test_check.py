@@ -609,12 +609,18 @@ def test_an_unknown_question_lists_the_known_ones():
         check("a1.convv", None)
 
 
-def test_when_written_lets_other_errors_through(capsys):
+def test_a_cell_that_cannot_use_an_answer_says_so_in_words(capsys):
     with when_written("f", "g"):
         raise NotImplementedError
     assert capsys.readouterr().out == "This cell runs once you have written f and g.\n"
-    with pytest.raises(ZeroDivisionError), when_written("f"):
+    with when_written("f"):
         1 / 0  # noqa: B018
+    assert capsys.readouterr().out == (
+        "This cell needs f to be right first; the check says what to look at.\n"
+        "Here it stopped with ZeroDivisionError: division by zero.\n"
+    )
+    with pytest.raises(KeyboardInterrupt), when_written("f"):
+        raise KeyboardInterrupt
 
 
 def test_the_card_escapes_what_a_learner_made():
