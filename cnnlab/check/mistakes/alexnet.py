@@ -816,7 +816,8 @@ def _places(name, look, places):
             return _covered(image, slice(i, i + size), slice(j, j + size))
 
         H, W, _ = image.shape
-        return _drops(predict, image, label, _covers(*places(H, W, size), cover))
+        rows, columns = places(H, W, size)
+        return _drops(predict, image, label, _covers(rows, columns, cover))
 
 
 PLACES = "There are H − size + 1 rows of places and W − size + 1 columns."
