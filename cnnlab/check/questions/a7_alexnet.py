@@ -11,7 +11,13 @@ from cnnlab.check.questions.base import Question, eighths
 from cnnlab.check.record import Case, RecordError
 from cnnlab.layers import LRN, Affine, Conv, Dropout, Flatten, MaxPool, ReLU
 from cnnlab.model import Sequential
-from cnnlab.shapes import affine_parameters, conv_parameters, output_size, receptive_field
+from cnnlab.shapes import (
+    ShapeError,
+    affine_parameters,
+    conv_parameters,
+    output_size,
+    receptive_field,
+)
 
 LECTURE = (
     ("conv", 96, 11, 4, 0, 1),
@@ -117,7 +123,14 @@ _KINDS = [
 def describe(build, input_shape, n_classes, seed, options):
     """The network that `build` makes: the sizes of its layers, and whose operations they use."""
     options = {name: _OTHER if name == "ops" else value for name, value in options.items()}
-    network = build(input_shape, n_classes, rng=np.random.default_rng(seed), **options)
+    try:
+        network = build(input_shape, n_classes, rng=np.random.default_rng(seed), **options)
+    except ShapeError as error:
+        raise RecordError(
+            "build layers of which each fits what the one before gives. Compare the volumes with "
+            "the table, from the image on: the first that differs is the one to look at. Here "
+            f"{error}"
+        ) from None
     if not isinstance(network, Sequential):
         what = "None" if network is None else type(network).__name__
         raise RecordError(f"return a network, a Sequential; this returned {what}")
