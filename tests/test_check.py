@@ -33,26 +33,30 @@ def test_right_answers_pass_however_they_are_written(question_id, answer, seed):
 
 
 def _wrong_answers():
-    """Five draws for each name, two for its further versions, and one where another question asks
-    for the same once more.
+    """By seed and question: five draws for each name, two for its further versions, and one where
+    another question asks for the same once more.
     """
-    tried = set()
+    tried, asked = set(), {}
     for question in QUESTIONS.values():
         for wrong in question.mistakes:
             version = (question.operation, question.parts, wrong.function)
             name = (question.operation, question.parts, wrong.part, wrong.name)
-            draws = 1 if version in tried else 2 if name in tried else 5
-            test = f"{question.id}-{wrong.part}-{wrong.function.__name__}"
-            yield pytest.param(question, wrong, draws, id=test)
+            for seed in range(1 if version in tried else 2 if name in tried else 5):
+                asked.setdefault((question.id, seed), []).append(wrong)
             tried |= {version, name}
+    return asked
 
 
-@pytest.mark.parametrize(("question", "wrong", "draws"), [*_wrong_answers()])
-def test_every_known_mistake_is_caught_and_named(question, wrong, draws):
-    for seed in range(draws):
+WRONG_ANSWERS = _wrong_answers()
+
+
+@pytest.mark.parametrize(("question_id", "seed"), WRONG_ANSWERS)
+def test_every_known_mistake_is_caught_and_named(question_id, seed):
+    question = find(question_id)
+    for wrong in WRONG_ANSWERS[question_id, seed]:
         verdict = verdict_on(question, answer_with(question, wrong), seed)
-        assert verdict.status == WRONG
-        assert verdict.mistake == wrong.name
+        found = verdict.status, verdict.mistake
+        assert found == (WRONG, wrong.name), (wrong.part, wrong.function.__name__)
 
 
 def test_every_mistake_belongs_to_a_question():
@@ -629,12 +633,18 @@ def test_an_unknown_question_lists_the_known_ones():
         check("a1.convv", None)
 
 
-def test_when_written_lets_other_errors_through(capsys):
+def test_a_cell_that_cannot_use_an_answer_says_so_in_words(capsys):
     with when_written("f", "g"):
         raise NotImplementedError
     assert capsys.readouterr().out == "This cell runs once you have written f and g.\n"
-    with pytest.raises(ZeroDivisionError), when_written("f"):
+    with when_written("f"):
         1 / 0  # noqa: B018
+    assert capsys.readouterr().out == (
+        "This cell needs f to be right first; the check says what to look at.\n"
+        "Here it stopped with ZeroDivisionError: division by zero.\n"
+    )
+    with pytest.raises(KeyboardInterrupt), when_written("f"):
+        raise KeyboardInterrupt
 
 
 def test_the_card_escapes_what_a_learner_made():

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -71,6 +71,10 @@ class Question:
     def tolerances(self) -> dict[str, float]:
         return {"rtol": self.rtol, "atol": self.atol}
 
+    def drawn(self, seed: int) -> tuple[Case, ...]:
+        """The cases that a seed draws, for our own functions: learners' code gets fresh ones."""
+        return _drawn(self, seed)
+
     def asked(self, function: Callable) -> Callable:
         """What is called with the arguments of a case, for this function."""
         return partial(self.ask, function) if self.ask else function
@@ -123,6 +127,11 @@ class Question:
             return value
         compared = iter((value,) if self.parts == ("",) else value)
         return tuple(None if name == PRIVATE else next(compared) for name in self.returns)
+
+
+@lru_cache(maxsize=8)
+def _drawn(question, seed):
+    return tuple(question.cases(np.random.default_rng(seed)))
 
 
 _COUNT = {2: "two", 3: "three", 4: "four", 5: "five"}
