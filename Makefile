@@ -13,7 +13,7 @@ help:
 	@echo "make test       run all tests, notebooks included"
 	@echo "make grade A=1  grade your assignment 1"
 	@echo "make build      rebuild notebooks/, solutions/ and assignments/ from course/"
-	@echo "make docs       measure operations and checker again, write docs/ops.md and docs/mistakes.md"
+	@echo "make docs       measure operations and checker again, write the pages in docs/"
 	@echo "make lint       check style and types"
 
 lab: $(READY)
@@ -34,6 +34,7 @@ build: $(READY)
 docs: $(READY)
 	$(BIN)/python tools/write_ops_docs.py
 	$(BIN)/python tools/write_mistakes_docs.py
+	$(BIN)/python tools/write_security_docs.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

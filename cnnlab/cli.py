@@ -1,10 +1,13 @@
 """The `cnnlab` command. Each subcommand imports what it needs when it runs."""
 
+import functools
 import json
 import math
 import os
+import secrets
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,6 +76,14 @@ def lab(page, jupyter_options):
     os.execv(sys.executable, command)
 
 
+_isolation_option = click.option(
+    "--isolation",
+    default="auto",
+    show_default=True,
+    help="Where its code runs: bwrap, container or none; auto takes the first that holds.",
+)
+
+
 @main.command()
 @click.argument("notebook", type=click.Path(path_type=Path))
 @click.option("--assignment", help="Which one it answers, where the notebook does not say so.")
@@ -89,18 +100,185 @@ def lab(page, jupyter_options):
     show_default=True,
     help="Seconds for each cell.",
 )
+@_isolation_option
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
-def grade(notebook, assignment, seed, timeout, as_json):
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a page to read in a browser.",
+)
+def grade(notebook, assignment, seed, timeout, isolation, as_json, html):
     """Grade NOTEBOOK: points for each question, and the total.
 
-    Ends with code 0 if it was graded, whatever the score, and 1 if it could not be.
+    Ends with code 0 if it was graded, whatever the score, 1 if all or a part of it could not be,
+    and 2 if the command is wrong. In a workflow of GitHub's the log also gets the points as GitHub
+    Classroom reads them.
     """
     with _in_words():
         from cnnlab.grading import grade
+        from cnnlab.grading.isolation import CHOICES, IsolationError
 
-        report = grade(notebook, assignment=assignment, seed=seed, timeout=timeout)
-    click.echo(json.dumps(report.as_dict()) if as_json else str(report))
+        _expect_option("--isolation", isolation, CHOICES)
+        try:
+            report = grade(
+                notebook, assignment=assignment, seed=seed, timeout=timeout, isolation=isolation
+            )
+        except IsolationError as error:
+            raise click.ClickException(str(error)) from None
+    _say_report(json.dumps(report.as_dict()) if as_json else str(report), report)
+    if html:
+        with _in_words():
+            from cnnlab.grading.pages import feedback_page
+        try:
+            html.write_text(feedback_page(report), encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise click.BadParameter(f"{html}: {error.strerror}.", param_hint="--html") from None
     sys.exit(0 if report.status == "graded" else 1)
+
+
+def _say_report(text, report):
+    """Print a report; in a workflow of GitHub's none of it is taken for a command."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        click.echo(text)
+        return
+    from cnnlab.grading.exports import classroom
+
+    token = secrets.token_hex(16)
+    for line in (f"::stop-commands::{token}", text, f"::{token}::", *classroom(report)):
+        click.echo(line)
+
+
+@main.command("grade-all")
+@click.argument("submissions", required=False, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the grades; one of an earlier run is gone on with.",
+)
+@click.option("--assignment", help="Grade this one only.  [default: all that are found]")
+@click.option(
+    "--roster",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The class, a CSV file with a column 'id' and one 'name': lists who is missing.",
+)
+@click.option(
+    "--due",
+    type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
+    help="Count late days from then, by this machine's clock. Nothing is subtracted.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Of the numbers in the checks, the same for all; a fresh one by default.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=_finite,
+    default=30.0,
+    show_default=True,
+    help="Seconds for each cell.",
+)
+@_isolation_option
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Processes.  [default: one for each core]"
+)
+@click.option(
+    "--cluster", metavar="ADDRESS", help="Of a Dask scheduler to send the work to, tcp://HOST:PORT."
+)
+@click.option("--list", "only_list", is_flag=True, help="Show who handed in what; grade nothing.")
+@click.option("--report-only", is_flag=True, help="Make the reports in --out again; grade nothing.")
+def grade_all(
+    submissions,
+    out,
+    assignment,
+    roster,
+    due,
+    seed,
+    timeout,
+    isolation,
+    workers,
+    cluster,
+    only_list,
+    report_only,
+):
+    """Grade a class: SUBMISSIONS is the folder or zip archive that a learning platform exports.
+
+    Reads what Moodle, Canvas, nbgrader and GitHub Classroom write: whose a file is follows from the
+    first part of its path, and --list shows it. The latest attempt counts. A run that was
+    ended, in whatever way, goes on by the same command; nobody is graded twice.
+
+    Writes into the folder of --out: grades.csv and overview.html for the instructor, feedback/ for
+    learners, gradescope/ and junit.xml for other programs. What is typed into grades.csv under
+    manual and late_days_counted, or in a column of your own, is kept.
+
+    Ends with code 0 if all that could be read was graded, 1 if some of it was not, 2 if the command
+    is wrong, and 130 after Ctrl+C.
+    """
+    if cluster and workers:
+        raise click.UsageError("a cluster has workers of its own: give --cluster or --workers.")
+    if submissions is None and not report_only:
+        raise click.UsageError("say which SUBMISSIONS, a folder or a zip archive.")
+    if out is None and not only_list:
+        raise click.UsageError("say where the grades go: --out FOLDER.")
+    with _in_words():
+        from cnnlab.grading.batch import grade_all
+        from cnnlab.grading.collect import CollectError
+        from cnnlab.grading.gradebook import Gradebook, GradebookError, counted
+        from cnnlab.grading.isolation import CHOICES, IsolationError
+        from cnnlab.grading.reports import write_reports
+        from cnnlab.grading.roster import RosterError, read_roster
+
+        _expect_option("--isolation", isolation, CHOICES)
+        try:
+            options = {"assignment": assignment, "roster": roster and read_roster(roster)}
+            if only_list:
+                click.echo(_listing(submissions, options | {"without": out}))
+                return
+            interrupted = False
+            if not report_only:
+                options |= {"due": due and due.timestamp(), "seed": seed, "timeout": timeout}
+                options |= {"isolation": isolation}
+                interrupted = _grade_in_words(
+                    grade_all, cluster, submissions, out, workers=workers, **options
+                )
+            with Gradebook(out, new=False) as book:
+                if report_only and due:
+                    book.enter([row.submission for row in book.rows()], due.timestamp())
+                rows = write_reports(book)
+        except (CollectError, GradebookError, IsolationError, RosterError) as error:
+            raise click.ClickException(str(error)) from None
+    counts = counted(rows)
+    click.echo(f"{', '.join(f'{number} {status}' for status, number in counts.items())}.")
+    click.echo(f"Grades in {out / 'grades.csv'}, an overview in {out / 'overview.html'}.")
+    undone = set(counts) - {"graded", "unreadable", "missing"}
+    sys.exit(130 if interrupted else 1 if undone else 0)
+
+
+def _listing(submissions, options):
+    from cnnlab.grading.collect import Listing, collect
+    from cnnlab.grading.paper import course_root
+
+    with tempfile.TemporaryDirectory(prefix="cnnlab-") as unpacked:
+        return Listing(collect(submissions, Path(unpacked), root=course_root(), **options))
+
+
+def _grade_in_words(grade_all, cluster, submissions, out, **options):
+    """Grade; say in words what keeps a cluster from it. True where Ctrl+C ended it."""
+    from contextlib import nullcontext
+
+    from cnnlab.parallel import JobsInterrupted, connect
+
+    say = functools.partial(click.echo, err=True)
+    try:
+        with connect(cluster) if cluster else nullcontext() as executor:
+            grade_all(submissions, out, executor=executor, say=say, **options)
+    except JobsInterrupted as error:
+        click.echo(f"{error} The same command goes on with the others.", err=True)
+        return True
+    except ConnectionError as error:
+        raise click.ClickException(str(error)) from None
+    return False
 
 
 @main.command()

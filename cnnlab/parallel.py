@@ -18,6 +18,7 @@ from concurrent.futures import (
     as_completed,
 )
 from contextlib import contextmanager, suppress
+from multiprocessing import parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
@@ -86,6 +87,7 @@ def run_all(
     workers: int | None = None,
     retries: int = 1,
     progress: bool | None = None,
+    on_result: Callable[[int, Any], None] | None = None,
 ) -> list:
     """The function of every job, computed side by side; the results in the order of the jobs.
 
@@ -110,6 +112,8 @@ def run_all(
     retries : how often jobs are sent again that a worker took along when it died, for want of
         memory for instance.
     progress : True shows a bar, False does not; by default terminals and notebooks get one.
+    on_result : called here, in this process, with the position and the result of each job as it
+        ends. An error in it ends the workers, and is raised.
 
     Raises
     ------
@@ -148,6 +152,8 @@ def run_all(
                         error = future.exception()
                         if error is None:
                             results[index] = future.result()
+                            if on_result is not None:
+                                on_result(index, results[index])
                         else:
                             errors[index] = error
                         del left[index]
@@ -268,7 +274,7 @@ def _pool(workers):
     """The way into a pool of new processes; when the block is left, they are gone."""
     context = _Workers(_share(workers))
     try:
-        with ProcessPoolExecutor(workers, context, initializer=_ignore_interrupts) as pool:
+        with ProcessPoolExecutor(workers, context, initializer=_begin_worker) as pool:
             try:
                 yield pool.submit
             except BaseException:
@@ -321,9 +327,18 @@ class _Worker(SpawnProcess):
                         os.environ[name] = value
 
 
-def _ignore_interrupts():
+def _begin_worker():
     # Ctrl-C reaches all processes of a terminal; the first among them ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Else a worker whose parent was killed would go on with what is queued, and then wait forever.
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent():
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _share(workers: int) -> int:

@@ -13,6 +13,7 @@ def pytest_addoption(parser):
     group.addoption("--cnnlab-paper", help="What the notebook answers, where it does not say so.")
     group.addoption("--cnnlab-seed", type=int, help="Seed of the checks; fresh by default.")
     group.addoption("--cnnlab-timeout", type=float, default=30.0, help="Seconds for each cell.")
+    group.addoption("--cnnlab-isolation", default="auto", help="auto, bwrap, container or none.")
     group.addoption("--cnnlab-records", help="Write one JSON line for each question to this file.")
 
 

@@ -228,15 +228,17 @@ grade("00_start_here.ipynb")
 # | 00 Start here | 15 |
 # | [02 Convolution](02_convolution.ipynb): sliding windows, by hand and on a photograph | 70 |
 # | [Assignment 1](../assignments/a1_convolution.ipynb): write a convolution yourself | 120 |
-# | [Assignment 2](../assignments/a2_variants_pooling.ipynb): variants, pooling | 90 |
-# | [Assignment 3](../assignments/a3_backpropagation.ipynb): backpropagation | 130 |
-# | [Assignment 4](../assignments/a4_conv_backward.ipynb): back through these layers | 150 |
+# | [Assignment 2](../assignments/a2_variants_pooling.ipynb): variants, shifts, pooling | 110 |
+# | [Assignment 3](../assignments/a3_backpropagation.ipynb): backpropagation | 115 |
+# | [Assignment 4](../assignments/a4_conv_backward.ipynb): back through these layers | 115 |
 # | [Assignment 5](../assignments/a5_signals.ipynb): activations, batch normalization | 120 |
-# | [Assignment 6](../assignments/a6_training.ipynb): what training is made of | 135 |
-# | [Assignment 7](../assignments/a7_alexnet.ipynb): AlexNet, on your own operations | 180 |
+# | [Assignment 6](../assignments/a6_training.ipynb): what training is made of | 120 |
+# | [Assignment 7](../assignments/a7_alexnet.ipynb): AlexNet, on your own operations | 115 |
 #
-# Page 01 and those after 02 are still to come; nothing in 02 needs them, and each assignment says
-# at its top what you need for it.
+# That is also a good order. Page 02 comes before assignments 1, 2, 4 and 6; assignment 2 goes on
+# from 1, and 4 from 1 and 3. Assignments 3 and 5 need no page, only the chain rule. Assignment 7
+# puts the answers of all others to use, and above all needs 1 and 6. Page 01 and those after 02
+# are still to come; what they will say, each assignment explains as far as it needs it.
 #
 # ## When you are stuck
 #

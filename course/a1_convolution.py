@@ -8,11 +8,11 @@
 # | | question | points | minutes | difficulty |
 # |---|---|---|---|---|
 # | 1 | the size of the output | 20 | 20 | ●○○ |
-# | 2 | convolution with loops | 40 | 45 | ●●○ |
-# | 3 | convolution, vectorized | 40 | 55 | ●●● |
+# | 2 | convolution with loops | 40 | 40 | ●●○ |
+# | 3 | convolution, vectorized | 40 | 50 | ●●● |
 # | + | convolution with the flip, if you like | | 25 | ●●○ |
 #
-# That is two hours; whoever is new to NumPy may take three, with the reading between.
+# With the reading between, that is two hours; whoever is new to NumPy may take three.
 #
 # **You need** page [02 Convolution](../notebooks/02_convolution.ipynb).
 #
@@ -117,7 +117,7 @@ check("a1.output_size", output_size)
 # %% [markdown] tags=["T08", "T13"]
 # ## Question 2: convolution with loops
 #
-# **40 points · 45 minutes · difficulty ●●○**
+# **40 points · 40 minutes · difficulty ●●○**
 #
 # **In a network:** this is the operation that most of its time goes into. Here it is written so
 # plainly that you can see every multiplication; whatever is faster has to agree with it. First a
@@ -160,15 +160,14 @@ print(tiny_w[:, :, 0, 0], "and bias", tiny_b[0])
 # $$\text{out}[n,i,j,k] = b[k] + \sum_{u}\sum_{v}\sum_{c}
 #   x_\text{padded}[n,\; i\cdot S+u,\; j\cdot S+v,\; c]\;\, w[u,v,c,k]$$
 #
-# $S$ is `stride`. For OH call `shapes.output_size(H, FH, stride=stride, pad=pad)`, the library's
-# answer to question 1, and for OW likewise: then a slip there costs you nothing here. And this is
-# how NumPy pads, with a pair (before, after) for each axis:
+# $S$ is `stride`. The sizes are given, with the library's answer to question 1: then a slip there
+# costs you nothing here. And this is how NumPy pads, with a pair (before, after) for each axis:
 
 # %%
 print(np.pad([[1, 2]], ((0, 0), (1, 1))))
 
 
-# %% question="a1.conv_loops" points=40 minutes=45 difficulty=2
+# %% question="a1.conv_loops" points=40 minutes=40 difficulty=2
 def conv_loops(x, w, b, *, stride=1, pad=0):
     """Convolution as loops over images, rows, columns and filters.
 
@@ -177,11 +176,11 @@ def conv_loops(x, w, b, *, stride=1, pad=0):
 
     Returns out : (N, OH, OW, K).
     """
-    # BEGIN SOLUTION
     N, H, W, _ = x.shape
     FH, FW, _, K = w.shape
     OH = shapes.output_size(H, FH, stride=stride, pad=pad)
     OW = shapes.output_size(W, FW, stride=stride, pad=pad)
+    # BEGIN SOLUTION
     padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     out = np.zeros((N, OH, OW, K))
     for n in range(N):
@@ -207,8 +206,7 @@ with when_written("conv_loops"):
 # %% [markdown]
 # <details><summary>Hint 1: where to begin</summary>
 #
-# Four steps, in this order: read the sizes off the shapes; find OH and OW; make the padded
-# copy of `x` and the empty output; loop.
+# Two steps, in this order: make the padded copy of `x` and the empty output; loop.
 # </details>
 #
 # <details><summary>Hint 2: padding only two of four axes</summary>
@@ -231,7 +229,7 @@ with when_written("conv_loops"):
 # %% [markdown] tags=["T13"]
 # ## Question 3: convolution, vectorized
 #
-# **40 points · 55 minutes · difficulty ●●●**
+# **40 points · 50 minutes · difficulty ●●●**
 #
 # **In a network:** training runs this thousands of times, so it has to be fast. How much faster it
 # is than the loops, you measure below.
@@ -283,7 +281,7 @@ print(windows.shape)
 # choice, and only your own functions ever look inside.
 
 
-# %% question="a1.conv_forward" points=40 minutes=55 difficulty=3
+# %% question="a1.conv_forward" points=40 minutes=50 difficulty=3
 def conv_forward(x, w, b, *, stride=1, pad=0):
     """Convolution as one matrix product, without a loop over positions.
 
@@ -292,11 +290,11 @@ def conv_forward(x, w, b, *, stride=1, pad=0):
 
     Returns out : (N, OH, OW, K), and cache : whatever a later assignment will need.
     """
-    # BEGIN SOLUTION
     N, H, W, C = x.shape
     FH, FW, _, K = w.shape
     OH = shapes.output_size(H, FH, stride=stride, pad=pad)
     OW = shapes.output_size(W, FW, stride=stride, pad=pad)
+    # BEGIN SOLUTION
     padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     windows = sliding_window_view(padded, (FH, FW), axis=(1, 2))[:, ::stride, ::stride]
     rows = windows.transpose(0, 1, 2, 4, 5, 3).reshape(N * OH * OW, FH * FW * C)

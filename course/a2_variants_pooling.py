@@ -3,17 +3,19 @@
 #
 # A convolution looks at every place of an image through the same filters. Here you give each place
 # filters of its own, then let a few sets of filters take turns, and connect everything with
-# everything. Then you count what each of them has to learn. At the end come the two layers that
-# learn nothing: max pooling and average pooling. It all takes about an hour and a half.
+# everything. You find out which of these layers follow a shift of the image, and count what each of
+# them has to learn. At the end come the two layers that learn nothing: max pooling and average
+# pooling. With the reading it all takes a little less than two hours.
 #
 # | | question | points | minutes | difficulty |
 # |---|---|---|---|---|
-# | 1 | a locally connected layer | 25 | 25 | ●●○ |
+# | 1 | a locally connected layer | 20 | 20 | ●●○ |
 # | 2 | tiled convolution | 20 | 15 | ●●○ |
-# | 3 | fully connected, as a convolution | 15 | 10 | ●●○ |
-# | 4 | counting parameters | 15 | 20 | ●○○ |
-# | 5 | max pooling | 15 | 15 | ●○○ |
-# | 6 | average pooling | 10 | 5 | ●○○ |
+# | 3 | where a layer follows a shift | 10 | 12 | ●●○ |
+# | 4 | fully connected, as a convolution | 15 | 10 | ●●○ |
+# | 5 | counting parameters | 15 | 20 | ●○○ |
+# | 6 | max pooling | 10 | 15 | ●○○ |
+# | 7 | average pooling | 10 | 5 | ●○○ |
 # | + | max pooling without a loop over positions, if you like | | 25 | ●●● |
 #
 # **You need** page [02 Convolution](../notebooks/02_convolution.ipynb) and questions 1 and 2 of
@@ -61,7 +63,7 @@ viz.show(
 # %% [markdown] tags=["T06", "T14"]
 # ## Question 1: a locally connected layer
 #
-# **25 points · 25 minutes · difficulty ●●○**
+# **20 points · 20 minutes · difficulty ●●○**
 #
 # **In a network:** where things always stand in the same place, as eyes and mouth do in portraits
 # that were cut to size, each place can learn what to look for there. Whoever shares filters gives
@@ -96,7 +98,7 @@ for position in range(3):
 #   x_\text{padded}[n,\; iS+u,\; jS+v,\; c]\;\, w[i,j,u,v,c,k]$$
 
 
-# %% question="a2.local_forward" points=25 minutes=25 difficulty=2
+# %% question="a2.local_forward" points=20 minutes=20 difficulty=2
 def local_forward(x, w, b, *, stride=1, pad=0):
     """A layer that looks at every window through filters of its own.
 
@@ -105,9 +107,9 @@ def local_forward(x, w, b, *, stride=1, pad=0):
 
     Returns out : (N, OH, OW, K).
     """
-    # BEGIN SOLUTION
     OH, OW, FH, FW, _, K = w.shape
     padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    # BEGIN SOLUTION
     out = np.zeros((len(x), OH, OW, K))
     for n in range(len(x)):
         for i in range(OH):
@@ -138,8 +140,8 @@ check("a2.local_forward", local_forward)
 #
 # <details><summary>Hint 2: sizes and zeros</summary>
 #
-# All sizes but N can be read off `w`, OH and OW too: no formula is needed here. For the zeros,
-# `np.pad` takes one pair (before, after) for each of the four axes of `x`.
+# All sizes but N are read off `w`, OH and OW too: no formula is needed here. The zeros are in
+# `padded` already, so that is where windows are cut from.
 # </details>
 #
 # <details><summary>Hint 3: one dot product</summary>
@@ -165,7 +167,7 @@ check("a2.local_forward", local_forward)
 # **20 points · 15 minutes · difficulty ●●○**
 #
 # **In a network:** neighbors look for different things, and still a filter is used in many places.
-# Pooling over neighbors with different filters (question 5) can then ignore more than shifts, such
+# Pooling over neighbors with different filters (question 6) can then ignore more than shifts, such
 # as small turns.
 #
 # `w` holds the filters of one tile, TH × TW sets: its shape is (TH, TW, FH, FW, C, K), and `b`
@@ -186,12 +188,12 @@ def tiled_forward(x, w, b, *, stride=1, pad=0):
 
     Returns out : (N, OH, OW, K).
     """
-    # BEGIN SOLUTION
     N, H, W, _ = x.shape
     TH, TW, FH, FW, _, K = w.shape
+    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    # BEGIN SOLUTION
     OH = shapes.output_size(H, FH, stride=stride, pad=pad)
     OW = shapes.output_size(W, FW, stride=stride, pad=pad)
-    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     out = np.zeros((N, OH, OW, K))
     for n in range(N):
         for i in range(OH):
@@ -253,8 +255,110 @@ with when_written("local_forward", "tiled_forward"):
     print("tile 1 × 1:", np.allclose(tiled_forward(x, w[:1, :1], b[:1, :1]), conv))
     print("tile 4 × 6:", np.allclose(tiled_forward(x, w, b), local_forward(x, w, b)))
 
+# %% [markdown] tags=["T07"]
+# ## Question 3: where a layer follows a shift
+#
+# **10 points · 12 minutes · difficulty ●●○**
+#
+# **In a network:** a cat that has moved is the same cat. If the output moves along with the input,
+# nothing has to be learned twice. That is *equivariance* (page 02), and sharing is what brings it.
+#
+# Move the image, then apply the layer. Or apply the layer, then move what came out. You write the
+# function that says, position by position, whether the two agree. To shift by `rows` and `columns`
+# (both 0 or more) is to move everything down and to the right; zeros come in from the top and from
+# the left, and what leaves at the other side is gone.
+#
+# | name | what it is |
+# |---|---|
+# | `layer` | a function from an image (H, W) to an output of the same size |
+# | `image` | (H, W) |
+# | `rows`, `columns` | by how much to shift, whole numbers; less than H and W |
+# | result | (H, W) truth values: True where both ways agree |
+#
+# **Predict** for one row, 1 2 0 3, shifted by one column: where do the two ways agree if the layer
+# doubles each number? And if it adds to each number its column, 0 1 2 3?
+#
+# <details><summary>On paper</summary>
+#
+# Shifted, the row is 0 1 2 0. Doubled before or after, it is 0 2 4 0: they agree everywhere. With
+# the columns added: 0 2 4 3 if the shift comes first, and 0 1 3 2 if it comes last. Only the zero
+# at the left agrees: what a place adds for itself does not move along.
+# </details>
+
+
+# %% question="a2.equivariance" points=10 minutes=12 difficulty=2
+def follows_shift(layer, image, rows, columns):
+    """Where a layer's output moves along when its input is shifted.
+
+    layer : (H, W) → (H, W). image : (H, W).
+    rows, columns : shift down and to the right, 0 or more.
+
+    Returns truth values : (H, W).
+    """
+    # BEGIN SOLUTION
+    H, W = image.shape
+
+    def shift(a):
+        moved = np.zeros((H, W))
+        moved[rows:, columns:] = a[: H - rows, : W - columns]
+        return moved
+
+    return np.isclose(layer(shift(image)), shift(layer(image)))
+    # END SOLUTION
+
+
+# %% check="a2.equivariance"
+from cnnlab.check import check
+
+check("a2.equivariance", follows_shift)
+
+# %% [markdown]
+# <details><summary>Hint 1: where to begin</summary>
+#
+# With a little function inside yours that shifts an array. It is needed twice: for the image, and
+# for what the layer makes of it.
+# </details>
+#
+# <details><summary>Hint 2: one shift</summary>
+#
+# Begin with zeros. Row 0 goes to row `rows`, so the result's rows from `rows` on are the first
+# H − `rows` of the old ones: `a[: H - rows]` also works where `rows` is 0. The columns likewise.
+# </details>
+#
+# <details><summary>Hint 3: truth values</summary>
+#
+# `a == b` compares two arrays place by place; `np.isclose(a, b)` forgives rounding.
+# </details>
+
+# %% [markdown] tags=["T07"]
+# Three layers with 3×3 windows on a padded image of 8×12: a convolution, tiled with a tile of
+# 1 × 2, and locally connected. **Predict:** which of the three follows a shift of one column, and
+# which a shift of two? And is it True at the border?
+
+# %%
+with when_written("follows_shift"):
+    image = rng.normal(size=(8, 12))
+    w = rng.normal(size=(8, 12, 3, 3, 1, 1))
+    layers = {"convolution": w[:1, :1], "tiled, 1 × 2": w[:1, :2], "locally connected": w}
+    print("share of positions that follow a shift by")
+    for name, sets in layers.items():
+
+        def layer(x, sets=sets):
+            # One tile for all, a few that take turns, or one for each position.
+            b = np.zeros((*sets.shape[:2], 1))
+            return ops.tiled_forward(x[None, :, :, None], sets, b, pad=1)[0][0, :, :, 0]
+
+        shares = [follows_shift(layer, image, 0, columns).mean() for columns in (1, 2)]
+        print(f"  {name:18} one column {shares[0]:4.0%}   two columns {shares[1]:4.0%}")
+
+# %% [markdown] tags=["T07"]
+# The convolution follows both, but for columns at the border: there the window sees the zeros of
+# the frame, which do not move along. Two sets that take turns follow where everyone meets the same
+# set again, after two columns. Where every place has filters of its own, nothing follows, except
+# where there are zeros on both sides.
+
 # %% [markdown] tags=["T16"]
-# ## Question 3: fully connected, as a convolution
+# ## Question 4: fully connected, as a convolution
 #
 # **15 points · 10 minutes · difficulty ●●○**
 #
@@ -340,7 +444,7 @@ with when_written("affine_as_conv"):
 # A window of 6×5 fits into 8×9 at 3 × 5 places: seven answers for each of them, in one go.
 
 # %% [markdown] tags=["T06", "C11"]
-# ## Question 4: counting parameters
+# ## Question 5: counting parameters
 #
 # **15 points · 20 minutes · difficulty ●○○**
 #
@@ -424,9 +528,9 @@ with when_written("parameter_counts"):
 # This is a good place for a break.
 
 # %% [markdown] tags=["T17"]
-# ## Question 5: max pooling
+# ## Question 6: max pooling
 #
-# **15 points · 15 minutes · difficulty ●○○**
+# **10 points · 15 minutes · difficulty ●○○**
 #
 # **In a network:** pooling makes volumes smaller, without anything to learn: less work for all
 # layers above, and each of them sees more of the image. And where a thing moves by a pixel, the
@@ -457,7 +561,7 @@ viz.show(
 # Nothing is padded: pooling layers rarely are. OH and OW come from `shapes.output_size`.
 
 
-# %% question="a2.max_pool_forward" points=15 minutes=15 difficulty=1
+# %% question="a2.max_pool_forward" points=10 minutes=15 difficulty=1
 def max_pool_forward(x, *, kernel_size, stride):
     """The largest number of every window, channel by channel.
 
@@ -509,18 +613,18 @@ check("a2.max_pool_forward", max_pool_forward)
 # </details>
 
 # %% [markdown] tags=["T17"]
-# ## Question 6: average pooling
+# ## Question 7: average pooling
 #
 # **10 points · 5 minutes · difficulty ●○○**
 #
 # **In a network:** LeNet pooled with means, in 1998. Today many networks end with one: a window as
 # large as the whole map makes one number out of each channel, whatever the size of the image.
 #
-# Everything is as in question 5, but each window is summarized by its mean:
+# Everything is as in question 6, but each window is summarized by its mean:
 #
 # $$\text{out}[n,i,j,c] = \frac{1}{FH\cdot FW}\sum_{u}\sum_{v} x[n,\; iS+u,\; jS+v,\; c]$$
 #
-# **Predict** the four means of the first example of question 5.
+# **Predict** the four means of the first example of question 6.
 
 
 # %% question="a2.avg_pool_forward" points=10 minutes=5 difficulty=1
@@ -558,7 +662,7 @@ check("a2.avg_pool_forward", avg_pool_forward)
 # %% [markdown]
 # <details><summary>Hint 1: where to begin</summary>
 #
-# With your answer to question 5, or with the loops of a convolution. One line changes.
+# With your answer to question 6, or with the loops of a convolution. One line changes.
 # </details>
 #
 # <details><summary>Hint 2: what is divided by what</summary>
@@ -604,7 +708,7 @@ with when_written("max_pool_forward", "avg_pool_forward"):
 #
 # **In a network:** a step of training pools thousands of positions, and each of them costs a turn
 # of the loop in Python. The last cell below measures what that adds up to. (If your answer to
-# question 5 does without such loops already, it passes here too.)
+# question 6 does without such loops already, it passes here too.)
 #
 # Turn the loops inside out. Fix one *place of the window*, (u, v): at all positions together it
 # sees one slice of the image, OH rows and OW columns that lie `stride` apart. A loop over the few
@@ -671,7 +775,7 @@ with when_written("max_pool_forward", "max_pool_fast"):
         return min(repeat(lambda: pool(x, kernel_size=(2, 2), stride=2), number=1, repeat=5))
 
     times = seconds(max_pool_forward) / seconds(max_pool_fast)
-    print(f"the answer to question 5 took {times:.0f} times as long")
+    print(f"the answer to question 6 took {times:.0f} times as long")
 
 # %% [markdown]
 # ## Your points

@@ -9,17 +9,16 @@
 # |---|---|---|---|---|
 # | 1 | three gates | 10 | 10 | ●○○ |
 # | 2 | a value that goes two ways | 10 | 10 | ●●○ |
-# | 3 | a neuron | 10 | 15 | ●●○ |
-# | 4 | a gradient by differences | 15 | 10 | ●●○ |
-# | 5 | how far two gradients are apart | 10 | 10 | ●○○ |
-# | 6 | affine, forward | 5 | 5 | ●○○ |
-# | 7 | affine, backward | 15 | 10 | ●●○ |
-# | 8 | ReLU, forward | 5 | 3 | ●○○ |
-# | 9 | ReLU, backward | 5 | 5 | ●○○ |
-# | 10 | softmax loss and its gradient | 15 | 25 | ●●● |
+# | 3 | a gradient by differences | 15 | 10 | ●●○ |
+# | 4 | how far two gradients are apart | 10 | 10 | ●○○ |
+# | 5 | affine, forward | 5 | 5 | ●○○ |
+# | 6 | affine, backward | 20 | 10 | ●●○ |
+# | 7 | ReLU, forward | 5 | 3 | ●○○ |
+# | 8 | ReLU, backward | 5 | 5 | ●○○ |
+# | 9 | softmax loss and its gradient | 20 | 25 | ●●● |
 # | + | a check with two calls, if you like | | 20 | ●●○ |
 #
-# With what there is to read between the questions, that makes a little over two hours.
+# With what there is to read between the questions, that makes a little less than two hours.
 #
 # **You need** derivatives, the product of two matrices, and in NumPy broadcasting and `keepdims`.
 #
@@ -225,18 +224,11 @@ check("a3.branches", branches)
 # </details>
 
 # %% [markdown] tags=["T18"]
-# ## Question 3: a neuron
+# ### Four gates that make one
 #
-# **10 points · 15 minutes · difficulty ●●○**
-#
-# A neuron with two inputs: a weighted sum $s$, and a sigmoid.
-#
-# $$\text{out} = \frac{1}{1 + e^{-s}} \qquad s = w_0 x_0 + w_1 x_1 + w_2$$
-#
-# With $w = (2, -3, -3)$ and $x = (-1, -2)$, $s$ is 1, and there the picture begins. Four gates lie
-# between $s$ and the end. Their slopes, from the right: 1/x has $-1/1.37^2 = -0.53$, +1 has 1, exp
-# has its own output, 0.37, and ×(−1) has −1. (The gradients of constants nobody needs.)
-# **Predict:** what do $w_0$ and $x_0$ get, if $s$ gets 0.197?
+# A neuron ends in a sigmoid, $\text{out} = 1/(1 + e^{-s})$. Written out, four gates lie between $s$
+# and the end. At $s = 1$ their slopes are, from the right: 1/x has $-1/1.37^2 = -0.53$, +1 has 1,
+# exp has its own output, 0.37, and ×(−1) has −1. **Predict:** what does $s$ get?
 
 # %%
 s = Value(1, "s")
@@ -245,68 +237,13 @@ out.backward()
 viz.show(viz.computational_graph(out), alt="s is 1; four gates make 0.73 of it; s gets 0.2.")
 
 # %% [markdown] tags=["T18"]
-# Four gates are many for one idea. On paper they shrink to one, with $u = e^{-s}$:
+# The product of the four, 0.2. On paper they shrink to one gate, with $u = e^{-s}$:
 #
 # $$\frac{\partial\,\text{out}}{\partial s} = \frac{u}{(1+u)^2}
 # = \frac{1}{1+u}\cdot\frac{u}{1+u} = \text{out}\cdot(1-\text{out})$$
 #
-# At $s = 1$ that is $0.731 \cdot 0.269 = 0.197$; the picture says 0.2. The way forward is given.
-#
-# | name | shape | what it is |
-# |---|---|---|
-# | `w` | (3,) | $w_0$, $w_1$, and the bias $w_2$ |
-# | `x` | (2,) | the inputs |
-# | `out` | a number | the output |
-# | `dw`, `dx` | (3,), (2,) | the gradients of the output, with a `dout` of 1 |
-
-
-# %% question="a3.neuron" points=10 minutes=15 difficulty=2
-def neuron(w, x):
-    """A neuron with a sigmoid, forward and backward.
-
-    w : (3,), two weights and the bias.
-    x : (2,), two inputs.
-
-    Returns out, a number, and the gradients dw : (3,) and dx : (2,).
-    """
-    s = w[0] * x[0] + w[1] * x[1] + w[2]
-    out = 1 / (1 + np.exp(-s))
-    # BEGIN SOLUTION
-    ds = out * (1 - out)
-    return out, ds * np.array([x[0], x[1], 1.0]), ds * w[:2]
-    # END SOLUTION
-
-
-# %%
-with when_written("neuron"):
-    for result in neuron(np.array([2.0, -3.0, -3.0]), np.array([-1.0, -2.0])):
-        print(np.round(result, 3))
-
-# %% check="a3.neuron"
-from cnnlab.check import check
-
-check("a3.neuron", neuron)
-
-# %% [markdown]
-# <details><summary>Hint 1: where to begin</summary>
-#
-# The gradient `ds` of the sum comes from `out` alone.
-# </details>
-#
-# <details><summary>Hint 2: the weights</summary>
-#
-# `w[0] * x[0]` is a mul gate, and its `dout` is `ds`: the add gates in between hand it on as it is.
-# </details>
-#
-# <details><summary>Hint 3: the bias</summary>
-#
-# `w[2]` goes into the sum as it is. What does an add gate hand back?
-# </details>
-#
-# <details><summary>Help, dw has the wrong shape</summary>
-#
-# Three numbers in one array: `np.array([…, …, …])`.
-# </details>
+# At $s = 1$ that is $0.731 \cdot 0.269 = 0.197$. Any part of a circuit whose slope you know can be
+# a gate, and a whole layer too.
 
 # %% [markdown] tags=["T20"]
 # ## Ask differences
@@ -352,7 +289,7 @@ viz.show(axes, alt="Two V shapes: float64 is best near 1e-5, float32 near 1e-2 a
 # float64 the lowest point lies near $h = 10^{-5}$. The lowest of float32 is far higher.
 # **A gradient check wants float64.**
 #
-# ## Question 4: a gradient by differences
+# ## Question 3: a gradient by differences
 #
 # **15 points · 10 minutes · difficulty ●●○**
 #
@@ -427,7 +364,7 @@ check("a3.numeric_gradient", numeric_gradient)
 # </details>
 
 # %% [markdown] tags=["T20"]
-# ## Question 5: how far two gradients are apart
+# ## Question 4: how far two gradients are apart
 #
 # **10 points · 10 minutes · difficulty ●○○**
 #
@@ -496,7 +433,7 @@ check("a3.relative_error", relative_error)
 #
 # This is a good place for a break.
 #
-# ## Question 6: affine, forward
+# ## Question 5: affine, forward
 #
 # **5 points · 5 minutes · difficulty ●○○**
 #
@@ -565,9 +502,9 @@ check("a3.affine_forward", affine_forward)
 # </details>
 
 # %% [markdown] tags=["T19"]
-# ## Question 7: affine, backward
+# ## Question 6: affine, backward
 #
-# **15 points · 10 minutes · difficulty ●●○**
+# **20 points · 10 minutes · difficulty ●●○**
 #
 # Every product in that sum is a mul gate: $x[n, d]$ gets $w[d, m]$ times `dout[n, m]`, and the
 # other way around. Now follow the wires. One feature $x[n, d]$ goes into all M outputs of its row.
@@ -599,7 +536,7 @@ viz.show(
 )
 
 
-# %% question="a3.affine_backward" points=15 minutes=10 difficulty=2
+# %% question="a3.affine_backward" points=20 minutes=10 difficulty=2
 def affine_backward(dout, cache):
     """Gradients of the affine layer.
 
@@ -652,7 +589,7 @@ check("a3.affine_backward", affine_backward)
 # %% [markdown] tags=["T20"]
 # ### Your own tool
 #
-# With questions 4 and 5 you can find out for yourself. A layer has no loss, but a small trick makes
+# With questions 3 and 4 you can find out for yourself. A layer has no loss, but a small trick makes
 # one: $L = \sum \text{dout} \cdot \text{out}$ has the derivative `dout[n, m]` by
 # `out[n, m]`, so we may choose it. Let it be **random**, and let no two sizes be alike, so that
 # nothing can be confused without being seen.
@@ -671,7 +608,7 @@ with when_written("numeric_gradient", "relative_error", "affine_backward"):
         print(name, "agrees" if relative_error(analytic, numeric) < 1e-6 else "is wrong")
 
 # %% [markdown] tags=["T19"]
-# ## Question 8: ReLU, forward
+# ## Question 7: ReLU, forward
 #
 # **5 points · 3 minutes · difficulty ●○○**
 #
@@ -723,7 +660,7 @@ check("a3.relu_forward", relu_forward)
 # </details>
 
 # %% [markdown] tags=["T19"]
-# ## Question 9: ReLU, backward
+# ## Question 8: ReLU, backward
 #
 # **5 points · 5 minutes · difficulty ●○○**
 #
@@ -796,9 +733,9 @@ print(gradcheck.numeric_gradient(lambda x: ops.relu_forward(x)[0].sum(), np.arra
 # should keep away from kinks. Random numbers nearly always do.
 
 # %% [markdown] tags=["T19"]
-# ## Question 10: softmax loss and its gradient
+# ## Question 9: softmax loss and its gradient
 #
-# **15 points · 25 minutes · difficulty ●●●**
+# **20 points · 25 minutes · difficulty ●●●**
 #
 # At the end of the network stand C scores for each image, and one of the classes is right. The
 # softmax makes probabilities of a row of scores, and the loss (*cross-entropy*) is the mean of
@@ -840,7 +777,7 @@ print(ops.softmax_loss_backward(1.0, loss_cache))
 # | `dscores` | (N, C) | the gradient of the loss, with its 1/N |
 
 
-# %% question="a3.softmax_loss" points=15 minutes=25 difficulty=3
+# %% question="a3.softmax_loss" points=20 minutes=25 difficulty=3
 def softmax_loss(scores, y):
     """The mean cross-entropy of the softmax of the scores, and its gradient.
 
@@ -912,7 +849,7 @@ def network(w1):
     return hidden, bent, *softmax_loss(scores, y)
 
 
-with when_written("the functions of questions 4 to 10"):
+with when_written("the functions of questions 3 to 9"):
     hidden, bent, loss, dscores = network(w1)
     dbent, dw2, db2 = affine_backward(dscores, (bent, w2, b2))
     dhidden = relu_backward(dbent, hidden)
@@ -931,7 +868,7 @@ with when_written("the functions of questions 4 to 10"):
 #
 # $$\sum_i \text{analytic}_i\, v_i \;\approx\; \frac{f(x + hv) - f(x - hv)}{2h}$$
 #
-# Return the relative error of the two sides, as in question 5: their difference over the larger of
+# Return the relative error of the two sides, as in question 4: their difference over the larger of
 # the two in size, and 0 where both are zero. `f` may be called **twice**, no more. (With a random
 # `v`, a wrong entry can hide only by an unlikely accident.)
 

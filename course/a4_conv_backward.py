@@ -8,14 +8,15 @@
 #
 # | | question | points | minutes | difficulty |
 # |---|---|---|---|---|
-# | 1 | average pooling | 15 | 15 | ●○○ |
-# | 2 | max pooling | 25 | 25 | ●●○ |
-# | 3 | convolution: the filters and the biases | 25 | 30 | ●●○ |
-# | 4 | convolution: all three gradients | 35 | 35 | ●●● |
+# | 1 | average pooling | 10 | 8 | ●○○ |
+# | 2 | max pooling | 25 | 15 | ●●○ |
+# | 3 | convolution: the filters and the biases | 25 | 20 | ●●○ |
+# | 4 | convolution: all three gradients | 40 | 25 | ●●● |
 # | + | without a loop over positions, if you like | | 40 | ●●● |
 #
-# With the reading between the questions it takes about 2½ hours if gradients are new to you, and
-# less if not. After question 2 is a good place for a break.
+# The loops are those of assignment 1, so they are given: you write what stands inside. With the
+# reading between the questions it takes a little less than two hours. After question 2 is a good
+# place for a break.
 #
 # **You need** page [02 Convolution](../notebooks/02_convolution.ipynb),
 # [Assignment 1](a1_convolution.ipynb), and the chain rule.
@@ -83,7 +84,7 @@ viz.show(axes, alt="x, dout 4 8 0 −4, and dx: 1 3 2 above, 1 2 1 in the middle
 # %% [markdown] tags=["T17", "T19"]
 # ## Question 1: average pooling
 #
-# **15 points · 15 minutes · difficulty ●○○**
+# **10 points · 8 minutes · difficulty ●○○**
 #
 # The upper left pixel got $4/4 = 1$, the middle $(4 + 8 + 0 - 4)/4 = 2$. Why: a mean over
 # FH × FW pixels counts each of them with $1/(FH \cdot FW)$, so every pixel of a window gets that
@@ -98,10 +99,11 @@ viz.show(axes, alt="x, dout 4 8 0 −4, and dx: 1 3 2 above, 1 2 1 in the middle
 #
 # The window of output `[n, i, j, c]` starts at row `i * stride` and column `j * stride` of
 # channel `c`. Windows may overlap, and between them there may be pixels that no window sees; at the
-# end none are left over. One line takes the cache apart: `x, (FH, FW), stride = cache`.
+# end none are left over. The loop over all windows is there: one line is missing. (Here and below
+# you may write it all in another way.)
 
 
-# %% question="a4.avg_pool_backward" points=15 minutes=15 difficulty=1
+# %% question="a4.avg_pool_backward" points=10 minutes=8 difficulty=1
 def avg_pool_backward(dout, cache):
     """Hand each gradient back to the pixels of its window, in equal shares.
 
@@ -110,7 +112,6 @@ def avg_pool_backward(dout, cache):
 
     Returns dx : (N, H, W, C).
     """
-    # BEGIN SOLUTION
     x, (FH, FW), stride = cache
     N, OH, OW, _ = dout.shape
     dx = np.zeros(x.shape)
@@ -118,9 +119,10 @@ def avg_pool_backward(dout, cache):
         for i in range(OH):
             for j in range(OW):
                 top, left = i * stride, j * stride
+                # BEGIN SOLUTION
                 dx[n, top : top + FH, left : left + FW] += dout[n, i, j] / (FH * FW)
+                # END SOLUTION
     return dx
-    # END SOLUTION
 
 
 # %%
@@ -135,9 +137,8 @@ check("a4.avg_pool_backward", avg_pool_backward)
 # %% [markdown]
 # <details><summary>Hint 1: where to begin</summary>
 #
-# Turn the forward pass around. Forward, you would loop over the outputs, cut out each window and
-# *read* it. Here you loop over the outputs, find the same window in `dx`, and *add* to it. Begin
-# with a `dx` of zeros in the shape of `x`.
+# Turn the forward pass around. Forward, you would cut out each window of `x` and *read* it. Here
+# you find the same window in `dx`, and *add* to it.
 # </details>
 #
 # <details><summary>Hint 2: one window</summary>
@@ -148,14 +149,14 @@ check("a4.avg_pool_backward", avg_pool_backward)
 #
 # <details><summary>Help, it is right on the first case only</summary>
 #
-# In that case the windows are square and lie side by side. In the others three things can go
-# wrong: the start of a window, `=` where `+=` is meant, and FH and FW, which are two numbers.
+# In that case the windows are square and lie side by side. In the others two things can go wrong:
+# `=` where `+=` is meant, and FH and FW, which are two numbers.
 # </details>
 
 # %% [markdown] tags=["T17", "T19"]
 # ## Question 2: max pooling
 #
-# **25 points · 25 minutes · difficulty ●●○**
+# **25 points · 15 minutes · difficulty ●●○**
 #
 # A maximum listens to one pixel of the window, the largest. Change that one a little, and the
 # output follows one to one; change another, and nothing happens. So the **winner gets the whole
@@ -192,7 +193,7 @@ viz.show(axes, alt="dx holds 3 and 6 in the first row, 3 in the second and 9 in 
 # cache too.
 
 
-# %% question="a4.max_pool_backward" points=25 minutes=25 difficulty=2
+# %% question="a4.max_pool_backward" points=25 minutes=15 difficulty=2
 def max_pool_backward(dout, cache):
     """Hand each gradient back to the pixel that won its window; the first one among equals.
 
@@ -201,7 +202,6 @@ def max_pool_backward(dout, cache):
 
     Returns dx : (N, H, W, C).
     """
-    # BEGIN SOLUTION
     x, (FH, FW), stride = cache
     N, OH, OW, C = dout.shape
     dx = np.zeros(x.shape)
@@ -210,11 +210,12 @@ def max_pool_backward(dout, cache):
             for j in range(OW):
                 for c in range(C):
                     top, left = i * stride, j * stride
+                    # BEGIN SOLUTION
                     window = x[n, top : top + FH, left : left + FW, c]
                     u, v = np.unravel_index(window.argmax(), window.shape)
                     dx[n, top + u, left + v, c] += dout[n, i, j, c]
+                    # END SOLUTION
     return dx
-    # END SOLUTION
 
 
 # %%
@@ -229,8 +230,8 @@ check("a4.max_pool_backward", max_pool_backward)
 # %% [markdown]
 # <details><summary>Hint 1: where to begin</summary>
 #
-# Four loops: images, rows, columns, channels. For each output cut its window out of one channel
-# of `x`, shape (FH, FW), and find out where in it the largest number stands.
+# Cut the window of this output out of one channel of `x`, shape (FH, FW), and find out where in it
+# the largest number stands.
 # </details>
 #
 # <details><summary>Hint 2: which place won</summary>
@@ -365,7 +366,7 @@ print(np.convolve(spread, kernel))
 # %% [markdown] tags=["T13", "T19"]
 # ## Question 3: the filters and the biases
 #
-# **25 points · 30 minutes · difficulty ●●○**
+# **25 points · 20 minutes · difficulty ●●○**
 #
 # In two dimensions, with images, channels and filters, the forward pass was
 #
@@ -396,8 +397,8 @@ print(np.convolve(spread, kernel))
 # | `db` | (K,) | as `b` |
 #
 # Everything is a sum; do not divide by N. If the loss is a mean over the images, `dout` has been
-# divided already. The windows are those of the forward pass, so `x` has to be padded with zeros
-# again, and they fit it exactly.
+# divided already. The windows are those of the forward pass, so they are cut from the padded `x`,
+# which is given, and fit it exactly. The loops are those of question 1.
 #
 # An example to do on paper first: two outputs, side by side.
 
@@ -420,7 +421,7 @@ viz.show(
 # </details>
 
 
-# %% question="a4.conv_backward_params" points=25 minutes=30 difficulty=2
+# %% question="a4.conv_backward_params" points=25 minutes=20 difficulty=2
 def conv_backward_params(dout, cache):
     """Gradients of the filters and the biases of a convolution.
 
@@ -429,19 +430,19 @@ def conv_backward_params(dout, cache):
 
     Returns dw : (FH, FW, C, K), and db : (K,).
     """
-    # BEGIN SOLUTION
     x, w, _, stride, pad = cache
     FH, FW, _, K = w.shape
     N, OH, OW, _ = dout.shape
     padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     dw = np.zeros(w.shape)
+    # BEGIN SOLUTION
     for n in range(N):
         for i in range(OH):
             for j in range(OW):
-                top, left = i * stride, j * stride
-                window = padded[n, top : top + FH, left : left + FW]
+                rows = slice(i * stride, i * stride + FH)
+                columns = slice(j * stride, j * stride + FW)
                 for k in range(K):
-                    dw[:, :, :, k] += window * dout[n, i, j, k]
+                    dw[:, :, :, k] += padded[n, rows, columns] * dout[n, i, j, k]
     return dw, dout.sum(axis=(0, 1, 2))
     # END SOLUTION
 
@@ -464,10 +465,9 @@ check("a4.conv_backward_params", conv_backward_params)
 # out of a window and one number.
 # </details>
 #
-# <details><summary>Hint 2: the padded images</summary>
+# <details><summary>Hint 2: one window and one number</summary>
 #
-# `np.pad` wants one pair (before, after) for each of the four axes. Rows and columns get
-# `(pad, pad)`; images and channels get `(0, 0)`.
+# The window is (FH, FW, C), and so is `dw[:, :, :, k]`. `dout[n, i, j, k]` is a number.
 # </details>
 #
 # <details><summary>Hint 3: the bias</summary>
@@ -479,8 +479,8 @@ check("a4.conv_backward_params", conv_backward_params)
 # <details><summary>Help, it stops with "operands could not be broadcast together"</summary>
 #
 # Print the shape of the window. If it gets smaller towards the edge, the windows are cut from `x`
-# where they should be cut from the padded `x`. If its last number is larger than C, the channels
-# were padded too. If it is (FH, FW, C), as it should be: what has to have the same shape?
+# where they should be cut from the padded `x`. If it is (FH, FW, C), as it should be: what has to
+# have the same shape?
 # </details>
 
 # %% [markdown] tags=["T20"]
@@ -513,7 +513,7 @@ with when_written("conv_backward_params"):
 # %% [markdown] tags=["T13", "T19"]
 # ## Question 4: all three gradients
 #
-# **35 points · 35 minutes · difficulty ●●●**
+# **40 points · 25 minutes · difficulty ●●●**
 #
 # What is missing is `dx`, for the layers below. As on paper, every output hands back to the pixels
 # of its window the weights it used, each times its gradient; and now there are K filters at every
@@ -543,7 +543,7 @@ with when_written("conv_backward_params"):
 # come when all three are right.
 
 
-# %% question="a4.conv_backward" points=35 minutes=35 difficulty=3
+# %% question="a4.conv_backward" points=40 minutes=25 difficulty=3
 def conv_backward(dout, cache):
     """Gradients of a convolution: input, filters and biases.
 
@@ -552,10 +552,10 @@ def conv_backward(dout, cache):
 
     Returns dx : (N, H, W, C), dw : (FH, FW, C, K), and db : (K,).
     """
-    # BEGIN SOLUTION
     x, w, _, stride, pad = cache
     (_, H, W, _), (FH, FW, _, K), (N, OH, OW, _) = x.shape, w.shape, dout.shape
     padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    # BEGIN SOLUTION
     dpadded, dw = np.zeros(padded.shape), np.zeros(w.shape)
     for n in range(N):
         for i in range(OH):
@@ -701,10 +701,10 @@ def conv_backward_fast(dout, cache):
 
     Returns dx : (N, H, W, C), dw : (FH, FW, C, K), and db : (K,).
     """
-    # BEGIN SOLUTION
     x, w, _, S, pad = cache
     (_, H, W, _), (FH, FW, _, _), (_, OH, OW, _) = x.shape, w.shape, dout.shape
     padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    # BEGIN SOLUTION
     dpadded, dw = np.zeros(padded.shape), np.zeros(w.shape)
     for u in range(FH):
         for v in range(FW):

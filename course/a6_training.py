@@ -12,13 +12,12 @@
 # | 2 | augmentation: crop and flip | 10 | 12 | ●○○ |
 # | 3 | dropout, forward | 15 | 15 | ●●○ |
 # | 4 | dropout, backward | 5 | 5 | ●○○ |
-# | 5 | local response normalization | 20 | 30 | ●●○ |
-# | 6 | the L2 penalty | 10 | 12 | ●○○ |
-# | 7 | a step with momentum | 10 | 15 | ●●○ |
-# | 8 | the learning rate, until a plateau | 15 | 20 | ●●○ |
+# | 5 | local response normalization | 20 | 20 | ●●○ |
+# | 6 | a step with momentum and weight decay | 20 | 18 | ●●○ |
+# | 7 | the learning rate, until a plateau | 15 | 20 | ●●○ |
 # | + | back through response normalization, if you like | | 45 | ●●● |
 #
-# With the reading, and training at the end, that is about two hours and a quarter.
+# With the reading, and training at the end, that is about two hours.
 #
 # **You need** page [02 Convolution](../notebooks/02_convolution.ipynb) for the shapes, and for
 # question 4 and the one without points the chain rule, as in
@@ -26,9 +25,7 @@
 # epoch and batch are.
 #
 # **How it works.** Write your code where it says `NotImplementedError`, run the cell, then the
-# check below it. Some cells between the two show what your function does; as long as it is not
-# right yet they may stop with an error, and the check says why. Imports and helpers that an answer
-# needs have to stand *inside* its answer cell.
+# check below it. Imports and helpers that an answer needs have to stand *inside* its answer cell.
 # Every answer stands alone, and so do its points; take them in any order. Hints unfold one by one
 # below each check. Our answers are in [solutions/](../solutions/a6_training.ipynb), for afterwards.
 
@@ -375,7 +372,7 @@ check("a6.dropout_backward", dropout_backward)
 # %% [markdown] tags=["T29"]
 # ## Question 5: local response normalization
 #
-# **20 points · 30 minutes · difficulty ●●○**
+# **20 points · 20 minutes · difficulty ●●○**
 #
 # In AlexNet channels compete: where the neighbors of a channel shout, it is turned down. Neighbors
 # are **channels at the same place of the same image**, $n$ in all: the channel itself and $n//2$ on
@@ -401,7 +398,7 @@ print(sums, (three / sums).round(3))
 # | result | as `x` | |
 
 
-# %% question="a6.lrn_forward" points=20 minutes=30 difficulty=2
+# %% question="a6.lrn_forward" points=20 minutes=20 difficulty=2
 def lrn_forward(x, *, n, k, alpha, beta):
     """Divide every number by a power of what its neighbors among the channels amount to.
 
@@ -411,15 +408,15 @@ def lrn_forward(x, *, n, k, alpha, beta):
 
     Returns out : (N, H, W, C).
     """
-    # BEGIN SOLUTION
     C = x.shape[3]
     out = np.zeros(x.shape)
-    for i in range(C):
+    for i in range(C):  # x[..., i] is channel i of all images and places
+        # BEGIN SOLUTION
         first, last = max(0, i - n // 2), min(C - 1, i + n // 2)
         total = (x[..., first : last + 1] ** 2).sum(axis=3)
         out[..., i] = x[..., i] / (k + alpha * total) ** beta
+        # END SOLUTION
     return out
-    # END SOLUTION
 
 
 # %%
@@ -434,8 +431,8 @@ check("a6.lrn_forward", lrn_forward)
 # %% [markdown]
 # <details><summary>Hint 1: where to begin</summary>
 #
-# A loop over the channels is enough: one channel of all images and places at once is `x[..., i]`,
-# of shape (N, H, W).
+# With the neighbors of channel i: a slice of the last axis of `x`, `x[..., first : last + 1]`. Its
+# squares are summed over that axis, which leaves (N, H, W), as `out[..., i]` is.
 # </details>
 #
 # <details><summary>Hint 2: the neighbors of channel i</summary>
@@ -460,95 +457,15 @@ check("a6.lrn_forward", lrn_forward)
 # This is a good place for a break. What comes next moves the weights.
 
 # %% [markdown] tags=["T32"]
-# ## Question 6: the L2 penalty
+# ## Question 6: a step with momentum and weight decay
 #
-# **10 points · 12 minutes · difficulty ●○○**
+# **20 points · 18 minutes · difficulty ●●○**
 #
 # Large weights make a function that jumps, and one that fits every training image by heart. So
-# they are made to cost something: a penalty is added to the loss. This is *weight decay*.
-#
-# $$\text{penalty} = \frac{\lambda}{2} \sum w^2 \qquad
-# \frac{\partial\, \text{penalty}}{\partial w} = \lambda w$$
-#
-# The half is there to make the gradient plain. The sum runs over the weights of all layers, but
-# **not over the biases**: they shift a function and make it no wilder. For the way back,
-# $\lambda w$ is *added* to the gradient that the loss itself has for $w$.
-#
-# **Predict:** with $\lambda = 1/2$, weights 1 and −3 and a bias 10, what is the penalty? And the
-# gradients, if those of the loss are 1, 1 and 1?
-#
-# <details><summary>On paper</summary>
-#
-# $\frac14 (1 + 9) = 2.5$. The gradients of the weights are $1 + 0.5 = 1.5$ and
-# $1 - 1.5 = -0.5$; that of the bias stays 1.
-# </details>
-#
-# | name | what it is |
-# |---|---|
-# | `params` | a dict: names that end in `w`, as `"conv.w"`, to weights; in `b`, to biases |
-# | `grads` | a dict with the same names: the gradients of the loss |
-# | `weight_decay` | the number λ |
-# | result `penalty` | one number |
-# | result `grads` | a **new** dict with all names: the gradients of loss and penalty together |
-
-
-# %% question="a6.l2_penalty" points=10 minutes=12 difficulty=1
-def l2_penalty(params, grads, *, weight_decay):
-    """What large weights cost, and the gradients with it.
-
-    params : a dict from names to arrays; those of weights end in w, those of biases in b.
-    grads : a dict with the same names, the gradients of the loss.
-    weight_decay : λ.
-
-    Returns penalty, one number, and grads, a new dict.
-    """
-    # BEGIN SOLUTION
-    penalty, new = 0.0, {}
-    for name, g in grads.items():
-        if name.endswith("w"):
-            penalty += weight_decay / 2 * (params[name] ** 2).sum()
-            g = g + weight_decay * params[name]
-        new[name] = g
-    return penalty, new
-    # END SOLUTION
-
-
-# %%
-with when_written("l2_penalty"):
-    penalty, new = l2_penalty(
-        {"affine.w": np.array([[1.0], [-3.0]]), "affine.b": np.array([10.0])},
-        {"affine.w": np.ones((2, 1)), "affine.b": np.ones(1)},
-        weight_decay=0.5,
-    )
-    print(penalty, new["affine.w"].ravel(), new["affine.b"])
-
-# %% check="a6.l2_penalty"
-from cnnlab.check import check
-
-check("a6.l2_penalty", l2_penalty)
-
-# %% [markdown]
-# <details><summary>Hint 1: where to begin</summary>
-#
-# A loop over the names. Start with a penalty of 0 and an empty dict, and fill both.
-# </details>
-#
-# <details><summary>Hint 2: weights only</summary>
-#
-# `name.endswith("w")` says which are weights; a `w` may stand elsewhere too, as in `"window.b"`.
-# All names go into the new dict, the biases with the gradient that they had.
-# </details>
-#
-# <details><summary>Hint 3: adding without changing</summary>
-#
-# `g += …` changes the array that came in, and so does `new[name] += …` after `new = grads.copy()`:
-# the dict is new, its arrays are the old ones. `g + …` makes a new array.
-# </details>
-
-# %% [markdown] tags=["T32"]
-# ## Question 7: a step with momentum
-#
-# **10 points · 15 minutes · difficulty ●●○**
+# they are made to cost something: the *L2 penalty* $\frac{\lambda}{2} \sum w^2$ is added to the
+# loss. Its gradient, $\lambda w$, is added to the gradient $g$ that the loss itself has, and pulls
+# each weight towards 0: *weight decay*. Biases are left alone; they shift a function and make it no
+# wilder.
 #
 # A plain step is $w \leftarrow w - \eta g$. In a long valley with steep walls it goes to and fro
 # between the walls and hardly along. A heavy ball does better: it has a velocity $v$, of
@@ -557,7 +474,7 @@ check("a6.l2_penalty", l2_penalty)
 # $$v \leftarrow \mu v - \eta\,(g + \lambda w) \qquad\text{then}\qquad w \leftarrow w + v$$
 #
 # There are other ways to write it, with the signs or $\eta$ elsewhere. In this one $v$ **is the
-# step that is taken**. $\lambda w$ is weight decay, the gradient of an L2 penalty.
+# step that is taken**.
 #
 # **Predict** two steps from $w = 1$, $v = 0$, with $\mu = 1/2$, $\eta = 1/4$, $\lambda = 0$ and
 # $g = 2$ both times.
@@ -574,7 +491,7 @@ check("a6.l2_penalty", l2_penalty)
 # | results `w`, `v` | the same | the new weights and the new velocity, **new arrays** |
 
 
-# %% question="a6.momentum_step" points=10 minutes=15 difficulty=2
+# %% question="a6.momentum_step" points=20 minutes=18 difficulty=2
 def momentum_step(w, g, v, *, learning_rate, momentum, weight_decay):
     """One step of gradient descent with momentum and weight decay.
 
@@ -645,7 +562,7 @@ with when_written("momentum_step"):
 # a large one: a share of 0.9 that is kept adds up to $1/(1 - 0.9) = 10$.
 
 # %% [markdown] tags=["T32"]
-# ## Question 8: the learning rate, until a plateau
+# ## Question 7: the learning rate, until a plateau
 #
 # **15 points · 20 minutes · difficulty ●●○**
 #
@@ -734,7 +651,7 @@ check("a6.plateau", plateau)
 # </details>
 
 # %% [markdown] tags=["T25", "T30", "T32"]
-# ## Five of your pieces at once
+# ## Four of your pieces at once
 #
 # And the smallest network there is: one layer, ten scores for the ten classes of
 # Fashion-MNIST, and the softmax loss. Dropout sits on the pixels, a batch has 128 images, momentum
@@ -747,7 +664,7 @@ check("a6.plateau", plateau)
 # %% tags=["nbval-ignore-output"]
 from cnnlab import ops
 
-needed = ("standardize", "dropout_forward", "l2_penalty", "momentum_step", "plateau")
+needed = ("standardize", "dropout_forward", "momentum_step", "plateau")
 draw = np.random.default_rng(0)
 with when_written(*needed):
     everything, test = data.load("fashion-mnist-small")
@@ -773,15 +690,14 @@ with when_written(*needed):
             scores, cache = ops.affine_forward(x, params["w"], params["b"])
             _, loss_cache = ops.softmax_loss_forward(scores, train.labels[batch])
             _, dw, db = ops.affine_backward(ops.softmax_loss_backward(1.0, loss_cache), cache)
-            _, grads = l2_penalty(params, {"w": dw, "b": db}, weight_decay=5e-4)
-            for name in params:
+            for name, gradient, decay in (("w", dw, 5e-4), ("b", db, 0.0)):
                 params[name], velocity[name] = momentum_step(
                     params[name],
-                    grads[name],
+                    gradient,
                     velocity[name],
                     learning_rate=rate,
                     momentum=0.9,
-                    weight_decay=0.0,  # the penalty has been added already
+                    weight_decay=decay,
                 )
         history.append(accuracy(x_validation, validation.labels))
         print(f"epoch {epoch + 1}, rate {rate:g}: {history[-1]:.3f} of the validation images right")

@@ -8,17 +8,16 @@
 #
 # | | question | points | minutes | difficulty |
 # |---|---|---|---|---|
-# | 1 | the table of volumes and parameters | 15 | 25 | ●●○ |
-# | | how far a unit sees | 5 | 10 | ●○○ |
+# | 1 | the table of volumes and parameters | 15 | 15 | ●●○ |
 # | 2 | a small AlexNet | 15 | 15 | ●○○ |
-# | 3 | fifty images by heart | 15 | 30 | ●●○ |
-# | 4 | images it has never seen | 20 | 25 | ●●○ |
-# | 5 | what the filters look for, in words | 10 | 20 | ●○○ |
-# | 6 | an ensemble | 10 | 15 | ●●○ |
-# | 7 | what you saw, in words | 10 | 20 | ●○○ |
+# | 3 | fifty images by heart | 20 | 15 | ●●○ |
+# | 4 | images it has never seen | 25 | 20 | ●●○ |
+# | 5 | what the filters look for, in words | 10 | 12 | ●○○ |
+# | 6 | an ensemble | 15 | 15 | ●●○ |
+# | + | how far a unit sees, if you like | | 10 | ●○○ |
 # | + | what the network looks at, if you like | | 15 | ●●○ |
 #
-# With the reading that is about three hours.
+# With the reading, and with what the networks take to learn, that is a little less than two hours.
 #
 # **You need** Assignments [1](a1_convolution.ipynb) and [6](a6_training.ipynb). The way back
 # through a convolution, from [Assignment 4](a4_conv_backward.ipynb), makes it all yours; without
@@ -26,8 +25,8 @@
 #
 # **How it works.** Write your code where it says `NotImplementedError`, run the cell, then the
 # check below it. Imports and helpers that an answer needs have to stand *inside* its answer cell.
-# Every answer stands alone, and so do its points. Questions 5 and 7 are answered in words and read
-# by a person. Here networks really learn, so some cells take a quarter of a minute. Hints unfold
+# Every answer stands alone, and so do its points. Question 5 is answered in words and read by a
+# person. Here networks really learn, so some cells take a quarter of a minute. Hints unfold
 # below each check, and our answers are in [solutions/](../solutions/a7_alexnet.ipynb).
 
 # %%
@@ -45,7 +44,7 @@ viz.use_style()
 # %% [markdown] tags=["T28"]
 # ## Question 1: the table of volumes and parameters
 #
-# **15 points · 25 minutes · difficulty ●●○**
+# **15 points · 15 minutes · difficulty ●●○**
 #
 # Whoever designs a network first makes this table: does every window fit, where does the memory
 # go, and where do the parameters sit? Here is AlexNet as the lecture prints it, one line for each
@@ -90,11 +89,13 @@ ALEXNET = [
 # **Predict**, before you compute: which single layer holds more than half of all the parameters?
 #
 # Return two lists with an entry for each line: the volumes as tuples, and the numbers of
-# parameters. Heights and widths may differ. `shapes.output_size(size, F, stride=S, pad=P)` is the
-# library's; it raises `ValueError` where a window does not fit, which is what is wanted here too.
+# parameters. Heights and widths may differ. The loop over the lines is there, and so are pooling
+# and normalization; convolutions and fully connected layers are yours.
+# `shapes.output_size(size, F, stride=S, pad=P)` is the library's; it raises `ValueError` where a
+# window does not fit, which is what is wanted here too.
 
 
-# %% question="a7.table" points=15 minutes=25 difficulty=2
+# %% question="a7.table" points=15 minutes=15 difficulty=2
 def table(input_shape, layers):
     """The volume behind each layer, and how many numbers each layer learns.
 
@@ -103,28 +104,30 @@ def table(input_shape, layers):
 
     Returns volumes : a list of (H, W, C) or (M,), and parameters : a list of int.
     """
-    # BEGIN SOLUTION
     shape, volumes, parameters = input_shape, [], []
-    for kind, *settings in layers:
-        count = 0
+    for kind, *settings in layers:  # the first word of a line, and a list of what follows it
+        count = 0  # what this layer learns
         if kind == "conv":
             K, F, S, P, G = settings
             H, W, C = shape
+            # BEGIN SOLUTION
             H2 = shapes.output_size(H, F, stride=S, pad=P)
             W2 = shapes.output_size(W, F, stride=S, pad=P)
             count = F * F * (C // G) * K + K
             shape = (H2, W2, K)
+            # END SOLUTION
         elif kind == "pool":
             F, S = settings
             H, W, C = shape
             shape = (shapes.output_size(H, F, stride=S), shapes.output_size(W, F, stride=S), C)
         elif kind == "fc":
+            # BEGIN SOLUTION
             count = int(np.prod(shape)) * settings[0] + settings[0]
             shape = (settings[0],)
+            # END SOLUTION
         volumes.append(shape)
         parameters.append(count)
     return volumes, parameters
-    # END SOLUTION
 
 
 # %% check="a7.table"
@@ -135,8 +138,8 @@ check("a7.table", table)
 # %% [markdown]
 # <details><summary>Hint 1: where to begin</summary>
 #
-# Keep the current volume in a variable, and go through the lines with it. `for kind, *settings in
-# layers` gives the first word of a line, and a list of all that follows it.
+# `shape` is the volume that a layer reads. Give `count` its new value, then `shape`; the two lines
+# at the end write both down.
 # </details>
 #
 # <details><summary>Hint 2: the numbers in one filter</summary>
@@ -178,64 +181,6 @@ for towers in (1, 2):
 # %% [markdown] tags=["T28"]
 # They save 1.4 million, a fortieth: the towers halve convolutions, and those hold few of the
 # parameters.
-
-# %% [markdown] tags=["T05"]
-# ### How far a unit sees
-#
-# **5 points · 10 minutes · difficulty ●○○**
-#
-# A unit reads one window, but what it reads has read windows too: through all layers it sees a
-# square of the image, its *receptive field*. What is larger than that no filter there can find.
-#
-# Go up from the image. A pixel sees 1 pixel. A window of F adds F − 1 neighbors, and these stand
-# as far apart in the image as the strides of all layers *before* it, multiplied, say. On paper:
-# 3×3 at stride 2 sees 3 pixels; 3×3 on top of it adds 2 neighbors, 2 apart, so 3 + 2·2 = 7.
-#
-# **Predict:** how many of 227 pixels does AlexNet's last pooling see along one axis?
-
-
-# %% question="a7.receptive_field" points=5 minutes=10 difficulty=1
-def receptive_field(layers):
-    """How many pixels of the image one unit behind the last layer sees, along one axis.
-
-    layers : a list of (kernel_size, stride), convolutions and poolings, from the image on.
-
-    Returns an int.
-    """
-    # BEGIN SOLUTION
-    field, jump = 1, 1
-    for kernel_size, stride in layers:
-        field += (kernel_size - 1) * jump
-        jump *= stride
-    return field
-    # END SOLUTION
-
-
-# %% check="a7.receptive_field"
-from cnnlab.check import check
-
-check("a7.receptive_field", receptive_field)
-
-# %% [markdown]
-# <details><summary>Hint 1: two numbers to keep</summary>
-#
-# The field so far, and how far apart in the image two neighbors stand. Both begin with 1.
-# </details>
-#
-# <details><summary>Hint 2: in which order</summary>
-#
-# First the field grows, by the distance as it was; then the layer's own stride widens the distance.
-# </details>
-#
-# <details><summary>Hint 3: AlexNet's first layers</summary>
-#
-# 11 at stride 4: the field is 11, the distance 4. Pooling of 3 at stride 2: 11 + 2·4 = 19, then 8.
-# </details>
-
-# %%
-windows = [layer[2:4] if layer[0] == "conv" else layer[1:3] for layer in ALEXNET[:10]]
-windows = [pair for pair in windows if pair]
-print("the last pooling sees", shapes.receptive_field(windows), "of 227 pixels")
 
 # %% [markdown] tags=["T28"]
 # ## Question 2: a small AlexNet
@@ -375,7 +320,7 @@ with when_written("small_alexnet"):
 # %% [markdown] tags=["T32"]
 # ## Question 3: fifty images by heart
 #
-# **15 points · 30 minutes · difficulty ●●○**
+# **20 points · 15 minutes · difficulty ●●○**
 #
 # Before you train a network for hours, let it learn a handful of images by heart. If it cannot do
 # even that, something is broken: the gradients, the labels, the step. It takes seconds, and it is
@@ -385,13 +330,14 @@ with when_written("small_alexnet"):
 # is dropout in it), fifty standardized images `x`, (50, 28, 28, 1), and their labels `y`, (50,). In
 # each step take **all fifty** at once:
 #
-# - `loss, gradients = network.loss_and_gradients(x, y)` runs the network there and back;
-# - `network.parameters()` gives the weights as a dict, and `gradients` has the same keys;
-# - gradient descent with momentum 0.9 keeps a velocity for each of them, zero at first:
+# - `loss, _ = network.loss_and_gradients(x, y)` runs the network there and back;
+# - `SGD(network, learning_rate=…, momentum=0.9)`, made once before the loop, is the step of
+#   assignment 6 for all weights. It keeps their velocities, and its method `step()` finds the
+#   gradients by itself.
 #
-# $$v \leftarrow 0.9\, v - \eta\, g \qquad w \leftarrow w + v$$
-#
-# The arrays in the dict *are* the network's weights: change them in place. Nothing is returned.
+# (Or write the step yourself: what `loss_and_gradients` returns second is a dict of gradients, and
+# `network.parameters()` has the weights under the same names. Change these arrays in place: they
+# *are* the network's.) Nothing is returned.
 #
 # The check trains a new network on fifty images of its own choice, asks it for their classes, and
 # wants **at least 48 of 50**. You have 15 seconds; our loop takes about two. Which learning
@@ -408,7 +354,7 @@ with when_written("small_alexnet"):
 # </details>
 
 
-# %% question="a7.overfit" points=15 minutes=30 difficulty=2
+# %% question="a7.overfit" points=20 minutes=15 difficulty=2
 def overfit(network, x, y, *, rng):
     """Train a network in place until it knows all images by heart.
 
@@ -416,12 +362,10 @@ def overfit(network, x, y, *, rng):
     rng : a generator, which may be ignored here.
     """
     # BEGIN SOLUTION
-    velocity = {name: np.zeros_like(w) for name, w in network.parameters().items()}
+    optimizer = SGD(network, learning_rate=0.01, momentum=0.9)
     for _ in range(100):
-        _, gradients = network.loss_and_gradients(x, y)
-        for name, w in network.parameters().items():
-            velocity[name] = 0.9 * velocity[name] - 0.01 * gradients[name]
-            w += velocity[name]
+        network.loss_and_gradients(x, y)
+        optimizer.step()
     # END SOLUTION
 
 
@@ -442,18 +386,10 @@ check("a7.overfit", overfit)
 # %% [markdown]
 # <details><summary>Hint 1: where to begin</summary>
 #
-# Before the loop make a dict of velocities, zeros in the shape of each weight. Then repeat: one
-# pass through the network, and a small loop over the names of the weights. Print the loss every
-# ten steps.
+# The ten steps of the last cell were such a loop. Print the loss every ten steps.
 # </details>
 #
-# <details><summary>Hint 2: in place</summary>
-#
-# `w = w + v` makes a new array and leaves the network as it was. `w += v` changes the array that
-# the network holds.
-# </details>
-#
-# <details><summary>Hint 3: the learning rate</summary>
+# <details><summary>Hint 2: the learning rate</summary>
 #
 # Go up or down by threes: 0.003, 0.01, 0.03. Too small, and the loss creeps; too large, and it
 # jumps, or stays at 2.3 for good because all ReLUs are dead.
@@ -464,15 +400,16 @@ check("a7.overfit", overfit)
 # With 0.01 a hundred steps are plenty.
 # </details>
 #
-# <details><summary>Help, the loss goes up</summary>
+# <details><summary>Help, I wrote the step myself, and the network is as it was</summary>
 #
-# The gradient points uphill. Look at the sign in the first formula.
+# `w = w + v` makes a new array and leaves the network as it was. `w += v` changes the array that
+# the network holds.
 # </details>
 
 # %% [markdown] tags=["T32"]
 # ## Question 4: images it has never seen
 #
-# **20 points · 25 minutes · difficulty ●●○**
+# **25 points · 20 minutes · difficulty ●●○**
 #
 # Knowing by heart is not knowing. Now the check hands you **2,000 images** of clothes, and then
 # asks about **1,000 others**. This is AlexNet's recipe:
@@ -484,11 +421,9 @@ check("a7.overfit", overfit)
 # | learning rate | 0.01, a tenth when validation stands still | a tenth for the last epochs |
 # | L2 penalty | 0.0005 | the same |
 #
-# An *epoch* is one pass through all images. You may write out the step as in question 3, or take
-# the library's, `SGD(network, learning_rate=…, momentum=0.9, weight_decay=5e-4)`: it has a method
-# `step()`, to be called after each `network.loss_and_gradients(…)`, and a `learning_rate` that may
-# be changed on the way; it finds the gradients by itself. A new order is
-# `rng.permutation(len(x))`: take the images and the labels in the same one.
+# An *epoch* is one pass through all images. `SGD` takes `weight_decay=5e-4` as well, and its
+# `learning_rate` may be changed on the way. A new order is `rng.permutation(len(x))`: take the
+# images and the labels in the same one.
 #
 # Wanted are **at least 750 of 1,000** in at most 25 seconds. Ours takes about six and gets
 # around 820; leave some room, since the grader draws other images. **Predict:** 2,000 images in
@@ -500,7 +435,7 @@ check("a7.overfit", overfit)
 # </details>
 
 
-# %% question="a7.train" points=20 minutes=25 difficulty=2
+# %% question="a7.train" points=25 minutes=20 difficulty=2
 def train(network, x, y, *, rng):
     """Train a network in place, so that it is good at images it has not seen.
 
@@ -590,7 +525,7 @@ with when_written("small_alexnet", "train"):
 #
 # ## Question 5: what the filters look for
 #
-# **10 points · 20 minutes · answered in words**
+# **10 points · 12 minutes · answered in words**
 #
 # The 8 filters of the first convolution, 4×4 pixels in color, of the network that learned shapes.
 # Above as they were drawn before training, below after it, each in the full range of its colors.
@@ -625,30 +560,26 @@ with when_written("small_alexnet", "train"):
     viz.show(numbered(picture), alt="What each of the eight filters makes of it.")
 
 # %% [markdown] tags=["T34"]
-# Look at the filters and at what they make of the image. Write four to six sentences: What has
+# Look at the filters and at what they make of the image. Write three or four sentences: What has
 # changed from the upper row to the lower? Name two filters that look for different things, an edge
-# in some direction, a color, a brightness, and say by its number in which map you see it. Is there
-# one that does nothing, as far as one image shows? AlexNet's 96 filters had 11×11 pixels and
-# learned from a million images: what fits into 11 pixels that does not fit into 4?
+# in some direction, a color, a brightness, and say by its number in which map you see it.
 #
-# 2 points for what changed, 4 for the two filters with their maps, 2 for the one that does nothing,
-# 2 for AlexNet's.
+# 4 points for what changed, 3 for each of the two filters with its map.
 
-# %% [markdown] manual="a7.filters" points=10 minutes=20
+# %% [markdown] manual="a7.filters" points=10 minutes=12
 # <!-- BEGIN SOLUTION -->
-# *Points as stated: 2, 4, 2, 2.* Before training the filters are noise.
+# *Points as stated: 4, 3, 3.* Before training the filters are noise.
 # Afterward some are smoother: one side of the filter is light and the other dark, or of another
 # color, and the map of such a filter lights up along one side of the shape only. Others have nearly
 # one color all over; their maps show the whole shape, or the whole ground, not its edge. A filter
 # that still looks like noise, or whose map is black, has learned little: eight filters and 2,000
-# images are few. In 11×11 pixels there is room for stripes of several widths and directions and for
-# blobs in opposite colors, which AlexNet's show; 4×4 pixels hold one edge at most.
+# images are few.
 # <!-- END SOLUTION -->
 
 # %% [markdown] tags=["T33", "C10"]
 # ## Question 6: an ensemble
 #
-# **10 points · 15 minutes · difficulty ●●○**
+# **15 points · 15 minutes · difficulty ●●○**
 #
 # Networks that started from different weights make different mistakes. AlexNet's authors let seven
 # answer together, and the error fell from 18.2 % to 15.4 %. How does one let networks answer
@@ -673,7 +604,7 @@ with when_written("small_alexnet", "train"):
 # </details>
 
 
-# %% question="a7.ensemble" points=10 minutes=15 difficulty=2
+# %% question="a7.ensemble" points=15 minutes=15 difficulty=2
 def ensemble_errors(scores, labels):
     """How often each network is wrong by itself, and how often all are together.
 
@@ -735,28 +666,64 @@ with when_written("small_alexnet", "train", "ensemble_errors"):
 # Compare all three: the average network, the best, and all together. Which one is the best, nobody
 # knows in advance. From 18.2 to 15.4 % AlexNet's ensemble made 15 % fewer mistakes; compare with
 # your number. Its networks cost seven times as much to train, and seven times as much to ask.
-#
-# ## Question 7: what you saw
-#
-# **10 points · 20 minutes · answered in words**
-#
-# Write down what this page showed you, in five or six sentences, with the numbers that *you* got:
-# where the parameters are and where the memory is; what the fifty images proved, and what they did
-# not; what the linear classifier taught you about the two data sets; what the ensemble gained
-# and what it costs. And one thing that surprised you, or that you would try next.
-# Each of the five gives 2 points, if it is said with a number or a reason.
 
-# %% [markdown] manual="a7.conclusion" points=10 minutes=20
-# <!-- BEGIN SOLUTION -->
-# *Points as stated.* The first fully connected layer holds 37.8 of 62.4
-# million parameters, while the memory is in the first volumes: 55×55×96 alone takes 1.16 MB of
-# float32. Fifty images by heart prove that the gradients, the labels and the steps are right, since
-# the loss came from 2.3 close to 0; they say nothing about other images. On clothes a linear
-# classifier and the network were about equal; on shapes that stand anywhere the linear one was
-# right one time in six and the network nine times in ten, because a filter is used everywhere.
-# Together five networks made fewer mistakes than one on average, for five times the work. Next I
-# would train on all 12,000 images, where the filters of the network should pay on clothes too.
-# <!-- END SOLUTION -->
+# %% [markdown] tags=["T05"]
+# ## If you like: how far a unit sees
+#
+# **no points · 10 minutes · difficulty ●○○**
+#
+# A unit reads one window, but what it reads has read windows too: through all layers it sees a
+# square of the image, its *receptive field*. What is larger than that no filter there can find.
+#
+# Go up from the image. A pixel sees 1 pixel. A window of F adds F − 1 neighbors, and these stand
+# as far apart in the image as the strides of all layers *before* it, multiplied, say. On paper:
+# 3×3 at stride 2 sees 3 pixels; 3×3 on top of it adds 2 neighbors, 2 apart, so 3 + 2·2 = 7.
+#
+# **Predict:** how many of 227 pixels does AlexNet's last pooling see along one axis?
+
+
+# %% question="a7.receptive_field" points=0 minutes=10 difficulty=1
+def receptive_field(layers):
+    """How many pixels of the image one unit behind the last layer sees, along one axis.
+
+    layers : a list of (kernel_size, stride), convolutions and poolings, from the image on.
+
+    Returns an int.
+    """
+    # BEGIN SOLUTION
+    field, jump = 1, 1
+    for kernel_size, stride in layers:
+        field += (kernel_size - 1) * jump
+        jump *= stride
+    return field
+    # END SOLUTION
+
+
+# %% check="a7.receptive_field"
+from cnnlab.check import check
+
+check("a7.receptive_field", receptive_field)
+
+# %% [markdown]
+# <details><summary>Hint 1: two numbers to keep</summary>
+#
+# The field so far, and how far apart in the image two neighbors stand. Both begin with 1.
+# </details>
+#
+# <details><summary>Hint 2: in which order</summary>
+#
+# First the field grows, by the distance as it was; then the layer's own stride widens the distance.
+# </details>
+#
+# <details><summary>Hint 3: AlexNet's first layers</summary>
+#
+# 11 at stride 4: the field is 11, the distance 4. Pooling of 3 at stride 2: 11 + 2·4 = 19, then 8.
+# </details>
+
+# %%
+windows = [layer[2:4] if layer[0] == "conv" else layer[1:3] for layer in ALEXNET[:10]]
+windows = [pair for pair in windows if pair]
+print("the last pooling sees", shapes.receptive_field(windows), "of 227 pixels")
 
 # %% [markdown] tags=["T34"]
 # ## If you like: what the network looks at
@@ -820,13 +787,19 @@ check("a7.occlusion", occlusion)
 # %% tags=["nbval-ignore-output"]
 with when_written("small_alexnet", "train", "occlusion"):
     network, preprocess = that_of_the_shapes()
-    axes = viz.row(4)
     for number in range(2):
         pixels, label = figures[1].images[number], figures[1].labels[number]
-        falls = occlusion(network.predict_probabilities, preprocess(pixels[None])[0], label, 8)
-        viz.image(pixels, axes[2 * number], title=figures[1].class_names[label])
-        viz.image(falls, axes[2 * number + 1], title="falls", signed=True)
-    viz.show(axes, alt="Two shapes, and beside each where a square costs the network its answer.")
+        image, name = preprocess(pixels[np.newaxis]), figures[1].class_names[label]
+        falls = occlusion(network.predict_probabilities, image[0], label, 8)
+        left = network.predict_probabilities(image)[0, label] - falls
+        viz.show(
+            viz.plot_occlusion(pixels, left, size=8, class_name=name),
+            alt="A shape, and beside it how sure the network stays for each place of the square.",
+        )
+
+# %% [markdown] tags=["T34"]
+# Each place of the square is colored where its center lies; the frame is the square that costs the
+# most. Where it is pale, the network has lost what it knew the shape by.
 
 # %% [markdown]
 # ## Your points

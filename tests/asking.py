@@ -2,6 +2,9 @@
 
 import json
 from functools import cache
+from itertools import zip_longest
+
+import numpy as np
 
 from cnnlab.check.questions import find
 from cnnlab.check.verdict import judge, make_record, reference_record
@@ -12,6 +15,18 @@ def verdict_on(question, answer, seed=0):
     question = find(question) if isinstance(question, str) else question
     record = json.loads(json.dumps(make_record(question, answer, seed), allow_nan=False))
     return judge(question, record, _right(question, seed), seed)
+
+
+def as_of(question, record):
+    """A record that says that it is of this question's cases, whatever else stands in it."""
+    cases = record.get("cases")
+    if isinstance(cases, list):
+        names = [case.name for case in question.cases(np.random.default_rng(0))]
+        cases = [
+            case | {"name": name} if isinstance(case, dict) else case
+            for case, name in zip_longest(cases, names[: len(cases)])
+        ]
+    return {"question": question.id} | record | {"cases": cases}
 
 
 @cache

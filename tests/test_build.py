@@ -178,6 +178,19 @@ def test_a_wrong_solution_is_refused(course):
         build(course, ["a0_test"], say=quiet)
 
 
+def test_a_cell_that_stops_beside_right_answers_is_the_fault_of_the_page(course):
+    shows = """
+# %%
+from cnnlab.check import when_written
+
+with when_written("patch_response"):
+    patch_response(1)
+"""
+    source_of(course / "course", QUESTION + shows)
+    with pytest.raises(PaperError, match=r"(?s)a0_test: This cell needs.*TypeError"):
+        build(course, say=quiet)
+
+
 def test_a_blank_that_answers_is_refused(course):
     # After the stub stands a line that does the work all the same.
     generous = QUESTION.replace(

@@ -9,7 +9,7 @@ import pytest
 from answers import RIGHT_ANSWERS
 from answers.a1_convolution import conv_loops, size_by_divmod
 from answers.a4_conv_backward import all_in_four_loops
-from asking import answer_with, verdict_on
+from asking import answer_with, as_of, verdict_on
 from cnnlab import ops, shapes
 from cnnlab.check import check, when_written
 from cnnlab.check.mistakes import MISTAKES, Mistake, Undecided
@@ -33,26 +33,30 @@ def test_right_answers_pass_however_they_are_written(question_id, answer, seed):
 
 
 def _wrong_answers():
-    """Five draws for each name, two for its further versions, and one where another question asks
-    for the same once more.
+    """By seed and question: five draws for each name, two for its further versions, and one where
+    another question asks for the same once more.
     """
-    tried = set()
+    tried, asked = set(), {}
     for question in QUESTIONS.values():
         for wrong in question.mistakes:
             version = (question.operation, question.parts, wrong.function)
             name = (question.operation, question.parts, wrong.part, wrong.name)
-            draws = 1 if version in tried else 2 if name in tried else 5
-            test = f"{question.id}-{wrong.part}-{wrong.function.__name__}"
-            yield pytest.param(question, wrong, draws, id=test)
+            for seed in range(1 if version in tried else 2 if name in tried else 5):
+                asked.setdefault((question.id, seed), []).append(wrong)
             tried |= {version, name}
+    return asked
 
 
-@pytest.mark.parametrize(("question", "wrong", "draws"), [*_wrong_answers()])
-def test_every_known_mistake_is_caught_and_named(question, wrong, draws):
-    for seed in range(draws):
+WRONG_ANSWERS = _wrong_answers()
+
+
+@pytest.mark.parametrize(("question_id", "seed"), WRONG_ANSWERS)
+def test_every_known_mistake_is_caught_and_named(question_id, seed):
+    question = find(question_id)
+    for wrong in WRONG_ANSWERS[question_id, seed]:
         verdict = verdict_on(question, answer_with(question, wrong), seed)
-        assert verdict.status == WRONG
-        assert verdict.mistake == wrong.name
+        found = verdict.status, verdict.mistake
+        assert found == (WRONG, wrong.name), (wrong.part, wrong.function.__name__)
 
 
 def test_every_mistake_belongs_to_a_question():
@@ -317,7 +321,27 @@ MALFORMED = [
 @pytest.mark.parametrize("record", MALFORMED)
 def test_a_malformed_record_is_wrong_and_never_an_error(record):
     question = find("s0.patch_response")
-    assert judge(question, record, reference_record(question, 0), 0).status == WRONG
+    right = reference_record(question, 0)
+    assert judge(question, as_of(question, record), right, 0).status == WRONG
+
+
+def test_a_record_of_something_else_is_wrong_though_its_numbers_are_right():
+    question = find("a1.output_size")
+    right = reference_record(question, 0)
+    assert judge(question, right, right, 0).status == RIGHT
+    other = judge(question, right | {"question": "a1.conv_loops"}, right, 0)
+    assert (other.status, other.text) == (WRONG, "The record of this check is that of another.")
+    cases = [case | {"name": f"{case['name']}, stride 9"} for case in right["cases"]]
+    other = judge(question, right | {"cases": cases}, right, 0)
+    assert (other.status, other.text) == (WRONG, "The record of this check is that of other cases.")
+
+
+@pytest.mark.parametrize("loops", [{}, {"loops": None}, {"loops": 0}, {"loops": True}])
+def test_without_a_word_on_loops_there_may_be_some(loops):
+    question = find("a1.conv_forward")
+    right = reference_record(question, 0)
+    assert judge(question, right | {"loops": False}, right, 0).status == RIGHT
+    assert judge(question, right | loops, right, 0).mistake == "It still loops over the positions"
 
 
 @pytest.mark.parametrize("types", [5, None, [], [3], "ValueError"])
@@ -326,7 +350,7 @@ def test_a_malformed_error_is_not_the_expected_one(types):
     right = reference_record(question, 0)
     forged = {"kind": "error", "type": types, "message": 3}
     cases = [
-        {"outcome": forged} if case["outcome"]["kind"] == "error" else case
+        case | {"outcome": forged} if case["outcome"]["kind"] == "error" else case
         for case in right["cases"]
     ]
     assert judge(question, right | {"cases": cases}, right, 0).status == WRONG
@@ -609,12 +633,18 @@ def test_an_unknown_question_lists_the_known_ones():
         check("a1.convv", None)
 
 
-def test_when_written_lets_other_errors_through(capsys):
+def test_a_cell_that_cannot_use_an_answer_says_so_in_words(capsys):
     with when_written("f", "g"):
         raise NotImplementedError
     assert capsys.readouterr().out == "This cell runs once you have written f and g.\n"
-    with pytest.raises(ZeroDivisionError), when_written("f"):
+    with when_written("f"):
         1 / 0  # noqa: B018
+    assert capsys.readouterr().out == (
+        "This cell needs f to be right first; the check says what to look at.\n"
+        "Here it stopped with ZeroDivisionError: division by zero.\n"
+    )
+    with pytest.raises(KeyboardInterrupt), when_written("f"):
+        raise KeyboardInterrupt
 
 
 def test_the_card_escapes_what_a_learner_made():

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asking import verdict_on
+from asking import as_of, verdict_on
 from cnnlab.check import check
 from cnnlab.check.identities import Identity
 from cnnlab.check.mistakes import Mistake, Undecided, WrongNumbers
@@ -596,7 +596,8 @@ def test_a_malformed_record_is_wrong_and_never_an_error(question, forged):
     question = dataclasses.replace(question, keeps_dtype=True)
     right = reference_record(question, 0)
     harmless = forged == {"slow": 3}
-    assert judge(question, right | forged, right, 0).status == (RIGHT if harmless else WRONG)
+    record = as_of(question, right | forged)
+    assert judge(question, record, right, 0).status == (RIGHT if harmless else WRONG)
 
 
 def test_the_page_shows_no_picture_where_there_is_only_text(capsys):

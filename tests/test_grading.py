@@ -13,12 +13,10 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from cnnlab.check.questions import find
-from cnnlab.check.verdict import reference_record
 from cnnlab.cli import main
 from cnnlab.grading import grade
 from cnnlab.grading.build import blank_of, read_source
-from cnnlab.grading.paper import Paper, PaperError, UnreadableError, mark, read_submission
+from cnnlab.grading.paper import Paper, PaperError, mark
 
 SOURCE = """# %% [markdown]
 # # A paper of three questions
@@ -195,11 +193,6 @@ def test_a_missing_answer_cell_is_said_and_none_at_all_is_no_grade(hand_in):
     assert "no answer cell" in report.message
 
 
-def test_a_stray_line_below_a_right_answer_costs_nothing(hand_in):
-    stray = "def patch_response(p, k):\n    return (p * k).sum()\n\nprint(of_an_earlier_try)"
-    assert outcome(hand_in({PATCH: stray})) == ALL_RIGHT
-
-
 def test_an_answer_that_ends_the_kernel_in_a_moment_does_not_cost_the_next(hand_in):
     later = "def patch_response(p, k):\n    return (p * k).sum()\n\nquit()"
 
@@ -247,26 +240,6 @@ def test_a_name_that_only_a_helper_cell_defines_is_explained(hand_in):
     assert "Only answer cells are graded" in message(report, PATCH)
 
 
-def test_output_without_end_costs_its_own_question(hand_in):
-    flood = (
-        "def patch_response(patch, kernel):\n"
-        "    while True:\n        try:\n            print('x')\n"
-        "        except BaseException: pass"
-    )
-    report = hand_in({PATCH: flood}, timeout=3)
-    assert outcome(report) == ALL_RIGHT | {PATCH: ("timed out", 0)}
-
-
-def test_a_thread_that_prints_on_and_on_costs_nothing(hand_in):
-    chatter = (
-        "import threading, time\n"
-        "def talk():\n    while True:\n        print('still here')\n        time.sleep(0.2)\n"
-        "threading.Thread(target=talk, daemon=True).start()\n"
-        "def patch_response(patch, kernel):\n    return (patch * kernel).sum()"
-    )
-    assert outcome(hand_in({PATCH: chatter})) == ALL_RIGHT
-
-
 def test_an_edited_check_cell_gains_nothing(hand_in):
     def cheat(notebook):
         for cell in notebook.cells:
@@ -290,6 +263,28 @@ def test_wrong_answers_are_named_and_give_no_reference_away(hand_in):
     assert "The kernel is not used" in message(report, PATCH)
     assert "Rounded where the window does not fit" in message(report, SIZE)
     assert "got" not in message(report, PATCH)
+    assert [question.get("mistake") for question in report.questions] == [
+        "The kernel is not used",
+        "Rounded where the window does not fit",
+        None,
+    ]
+
+
+def test_a_map_says_where_an_image_is_wrong_without_the_right_numbers(hand_in):
+    shifted = (
+        "def conv_loops(x, w, b, *, stride=1, pad=0):\n"
+        "    from cnnlab.ops import conv_forward\n"
+        "    out = conv_forward(x, w, b, stride=stride, pad=pad)[0]\n"
+        "    out[0, 0, 0, 0] += min(out.shape[1:3]) >= 3\n"
+        "    return out"
+    )
+    report = hand_in({LOOPS: shifted})
+    (picture,) = [question["picture"] for question in report.questions if "picture" in question]
+    assert picture["where"] == "image 0, channel 0"
+    first, *others = picture["rows"]
+    assert first.count("#") == 1
+    assert first.startswith("#")
+    assert set("".join(others)) == {"."}
 
 
 def test_a_dead_kernel_an_endless_loop_and_an_exception_cost_their_own_question(hand_in):
@@ -315,106 +310,6 @@ def test_what_comes_after_a_dead_kernel_still_counts(hand_in):
     # SIZE was answered before the death, LOOPS needs it after: it must have been run again.
     swapped = {PATCH: "import os\nos._exit(1)"}
     assert outcome(hand_in(swapped)) == ALL_RIGHT | {PATCH: ("kernel died", 0)}
-
-
-def test_a_loop_that_cannot_be_interrupted_costs_its_own_question(hand_in):
-    stubborn = (
-        "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-        "def patch_response(patch, kernel):\n"
-        "    while True:\n        try:\n            while True: pass\n"
-        "        except BaseException: pass"
-    )
-    report = hand_in({PATCH: stubborn}, timeout=3)
-    assert outcome(report) == ALL_RIGHT | {PATCH: ("timed out", 0)}
-
-
-@pytest.mark.parametrize(
-    ("source", "words"),
-    [
-        ("def patch_response(patch, kernel:\n    return 1", "SyntaxError"),
-        ("import sys\nsys.exit(0)", "answer cell: SystemExit: 0"),
-        (
-            "def patch_response(patch, kernel):\n    return patch_response(patch, kernel)",
-            "Recursion",
-        ),
-        ("def patch_respons(patch, kernel):\n    return 1", "'patch_response' is not defined"),
-        ("def patch_response(patch, kernel):\n    raise SystemExit", "SystemExit"),
-    ],
-    ids=["syntax", "sys.exit", "recursion", "misspelt", "SystemExit inside"],
-)
-def test_broken_answers_are_reported_in_words(hand_in, source, words):
-    report = hand_in({PATCH: source})
-    status, points = outcome(report)[PATCH]
-    assert status in ("error", "wrong")
-    assert points == 0
-    assert words in message(report, PATCH)
-    assert outcome(report)[LOOPS] == ("right", 30)
-
-
-def test_harmless_habits_of_right_answers_cost_nothing(hand_in):
-    answers = {
-        PATCH: "import sys, warnings\nprint('here')\ndef patch_response(patch, kernel):\n"
-        "    print('patch', patch)\n    warnings.warn('careful')\n    print('!', file=sys.stderr)\n"
-        "    return (patch.astype(np.float32) * kernel.astype(np.float32)).sum() - 0.0\n"
-        "patch_response(np.ones((2, 2)), np.ones((2, 2)))",
-    }
-    assert outcome(hand_in(answers)) == ALL_RIGHT
-
-
-FORGERIES = {
-    "a record of its own": """
-from IPython.display import display
-display({"application/vnd.cnnlab.check+json": {"question": "s0.patch_response",
-         "status": "right", "cases": []}}, raw=True)
-def patch_response(patch, kernel):
-    return 0.0
-""",
-    "two records": """
-from IPython.display import display
-def patch_response(patch, kernel):
-    from cnnlab.check.questions import find
-    from cnnlab.check.verdict import reference_record
-    import os
-    record = reference_record(find("s0.patch_response"), int(os.environ["CNNLAB_CHECK_SEED"]))
-    if patch.shape == (3, 3):
-        display({"application/vnd.cnnlab.check+json": record}, raw=True)
-    return 0.0
-""",
-    "check replaced": """
-import cnnlab.check
-cnnlab.check.check = lambda *args: print("Right.")
-def patch_response(patch, kernel):
-    return 0.0
-""",
-    "verdict replaced": """
-import cnnlab.check, cnnlab.check.verdict
-right = cnnlab.check.verdict.Verdict("right", "Right.")
-cnnlab.check.judge = cnnlab.check.verdict.judge = lambda *args: right
-def patch_response(patch, kernel):
-    return 0.0
-""",
-    "numbers of another seed": """
-def patch_response(patch, kernel):
-    return {(3, 3): NUMBER_0, (5, 5): NUMBER_1, (2, 4): NUMBER_2}[patch.shape]
-""",
-    "comparison always true": """
-import numpy as np
-np.isclose = lambda a, b, **options: np.ones(np.shape(a), bool)
-np.allclose = lambda *args, **options: True
-def patch_response(patch, kernel):
-    return 0.0
-""",
-}
-
-
-@pytest.mark.parametrize("source", FORGERIES.values(), ids=FORGERIES)
-def test_a_forged_verdict_gains_nothing(hand_in, source):
-    for number, case in enumerate(reference_record(find(PATCH), 0)["cases"]):
-        source = source.replace(f"NUMBER_{number}", str(case["outcome"]["data"][0]))
-    report = hand_in({PATCH: source})
-    status, points = outcome(report)[PATCH]
-    assert (status, points) == ("wrong", 0)
-    assert report.score <= 50
 
 
 def test_nothing_beside_the_submission_configures_the_grader(hand_in, tmp_path):
@@ -444,58 +339,6 @@ def test_each_run_draws_its_own_seed(course):
 
 def test_a_renamed_submission_says_itself_what_it_answers(hand_in):
     assert outcome(hand_in(name="my homework [1] a::b é.txt")) == ALL_RIGHT
-
-
-UNREADABLE = {
-    "broken JSON": (b'{"cells": [', "broken JSON"),
-    "empty": (b" \n", "empty"),
-    "not UTF-8": (b"\xff\xfe{}", "not UTF-8"),
-    "a list": (b"[1, 2]", "no nbformat"),
-    "no cells": (
-        b'{"nbformat": 4, "nbformat_minor": 5, "cells": 3, "metadata": {}}',
-        "not a valid",
-    ),
-    "deep": (b"[" * 100_000, "broken JSON"),
-    "half a character": (b'["\\ud800"]', "broken JSON"),
-}
-
-
-@pytest.mark.parametrize(("content", "words"), UNREADABLE.values(), ids=UNREADABLE)
-def test_a_file_that_is_no_notebook_is_unreadable_not_zero(course, tmp_path, content, words):
-    path = tmp_path / "paper.ipynb"
-    path.write_bytes(content)
-    with pytest.raises(UnreadableError, match=words):
-        read_submission(path)
-    report = grade(path, root=course)
-    assert (report.status, report.score, report.questions) == ("unreadable", None, [])
-    assert words in str(report)
-
-
-NO_SOURCE = {"cell_type": "code", "outputs": [], "execution_count": None, "metadata": {}}
-
-
-def test_odd_cells_are_left_behind(course, tmp_path):
-    notebook = json.loads((course / "solutions" / "paper.ipynb").read_text(encoding="utf-8"))
-    cell = {"cell_type": "code", "outputs": [], "execution_count": None, "source": ""}
-    odd = [
-        cell | {"metadata": {"cnnlab": 7, "nbgrader": [], "tags": 5}},
-        cell | {"metadata": {"cnnlab": {"role": "answer", "question": ["a"]}}},
-        cell | {"metadata": {"cnnlab": {"role": 3, "question": None}}},
-    ]
-    path = tmp_path / "paper.ipynb"
-    path.write_text(json.dumps(notebook | {"cells": odd + notebook["cells"]}), encoding="utf-8")
-    assert outcome(grade(path, root=course)) == ALL_RIGHT
-    odd_source = cell | {"metadata": {}, "source": 4}
-    for broken in (3, None, {}, cell | {"metadata": 3}, odd_source, NO_SOURCE):
-        path.write_text(json.dumps(notebook | {"cells": [broken]}), encoding="utf-8")
-        report = grade(path, root=course)
-        assert (report.status, report.score) == ("unreadable", None)
-
-
-def test_a_byte_order_mark_does_no_harm(course, tmp_path):
-    text = (course / "solutions" / "paper.ipynb").read_bytes()
-    (tmp_path / "mine.ipynb").write_bytes(b"\xef\xbb\xbf" + text)
-    assert outcome(grade(tmp_path / "mine.ipynb", root=course)) == ALL_RIGHT
 
 
 def test_a_notebook_of_something_else_is_unreadable(course, tmp_path):
@@ -528,6 +371,7 @@ def test_ctrl_c_leaves_nothing_behind(course, tmp_path):
     )
     nbformat.write(loop, tmp_path / "loop.ipynb")
     command = [sys.executable, "-m", "cnnlab", "grade", str(tmp_path / "loop.ipynb")]
+    command += ["--isolation", "none"]  # else it could not write down its number
     (tmp_path / "tmp").mkdir()
     environment = {"CNNLAB_COURSE": str(course), "TMPDIR": str(tmp_path / "tmp")}
     process = subprocess.Popen(
@@ -722,13 +566,15 @@ def command(course, monkeypatch):
 
 
 def test_the_command_prints_points_and_total(command, course):
-    done = command(course / "solutions" / "paper.ipynb", "--seed", 1)
+    path = course / "solutions" / "paper.ipynb"
+    done = command(path, "--seed", 1, "--isolation", "none")
     assert done.exit_code == 0
     assert [line.split() for line in done.stdout.splitlines()[1:]] == [
         [PATCH, "10", "/", "10", "right"],
         [SIZE, "20", "/", "20", "right"],
         [LOOPS, "30", "/", "30", "right"],
         ["total", "60", "/", "60"],
+        ["isolation:", "none"],
     ]
 
 
@@ -743,6 +589,7 @@ def test_the_command_prints_one_line_of_json(command, course):
         "points": 10,
         "out_of": 10,
         "message": "Right. All 3 cases agree.",
+        "flags": [],
     }
 
 

@@ -382,6 +382,64 @@ def test_progress_is_shown_when_told(progress, shown, capsys):
     assert ("3/3" in err) == shown
 
 
+def test_results_are_handed_over_as_they_come():
+    seen = []
+    with ThreadPoolExecutor(1) as executor:
+        run_all(square, [3, 4], executor=executor, on_result=lambda *pair: seen.append(pair))
+    assert sorted(seen) == [(0, 9), (1, 16)]
+
+
+def test_an_error_in_taking_a_result_ends_the_workers():
+    def refuse(index, result):
+        raise OSError("no room")
+
+    with pytest.raises(OSError, match="no room"):
+        run_all(square, range(4), workers=2, on_result=refuse)
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(
+        textwrap.dedent("""
+        import functools, pathlib, sys
+        sys.path.insert(0, sys.argv[1])
+        from test_parallel import note_and_wait
+        from cnnlab.parallel import run_all
+
+        if __name__ == "__main__":
+            run_all(functools.partial(note_and_wait, pathlib.Path(sys.argv[2])), [1, 2], workers=2)
+        """)
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(script), str(ROOT / "tests"), str(tmp_path)]
+    with subprocess.Popen(command, env=environment) as parent:
+        _wait_until(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
+        parent.kill()
+    pids = [int(path.stem) for path in tmp_path.glob("*.pid")]
+    _wait_until(lambda: not any(_lives(pid) for pid in pids))
+
+
+def note_and_wait(folder, number):
+    (folder / f"{os.getpid()}.pid").touch()
+    time.sleep(120)
+
+
+def _lives(pid):
+    try:
+        return "zombie" not in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _wait_until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
 # On a cluster
 
 

@@ -8,12 +8,13 @@ import os
 from contextlib import contextmanager
 
 from cnnlab.check.questions import find
-from cnnlab.check.record import MIME
+from cnnlab.check.record import MIME, listed
 from cnnlab.check.verdict import RIGHT, Verdict, judge, make_record, reference_record
 
 __all__ = ["check", "when_written"]
 
 SEED_VARIABLE = "CNNLAB_CHECK_SEED"
+NEEDS = "This cell needs"  # so begins what a cell says that could not use an answer
 # Set by nbgrader while it runs a notebook. A cell counts as passed there unless it raises an error.
 NBGRADER_VARIABLE = "NBGRADER_EXECUTION"
 
@@ -54,18 +55,29 @@ def check(question_id: str, answer) -> None:
 
 @contextmanager
 def when_written(*names: str):
-    """Run a block that uses the learner's functions, and say so kindly where one is missing.
+    """Run a block that uses the learner's functions, and say so kindly where one is missing or
+    wrong.
 
     Examples
     --------
     >>> with when_written("conv_loops"):
     ...     raise NotImplementedError
     This cell runs once you have written conv_loops.
+    >>> with when_written("conv_loops"):
+    ...     out, cache = None
+    This cell needs conv_loops to be right first; the check says what to look at.
+    Here it stopped with TypeError: cannot unpack non-iterable NoneType object.
     """
+    needed = listed(names)
     try:
         yield
     except NotImplementedError:
-        print(f"This cell runs once you have written {' and '.join(names)}.")
+        print(f"This cell runs once you have written {needed}.")
+    except Exception as error:
+        print(
+            f"{NEEDS} {needed} to be right first; the check says what to look at.\n"
+            f"Here it stopped with {type(error).__name__}: {str(error).rstrip('.')}."
+        )
 
 
 def _show(record: dict, verdict: Verdict) -> None:

@@ -1,6 +1,7 @@
 """A learner's results beside the right ones: where they differ, and what explains it."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,20 +23,31 @@ from cnnlab.check.record import (
 )
 
 
+@lru_cache(maxsize=2048)  # of the largest question 1036 are needed
+def given_by(wrong: Mistake, question: Question, seed: int, number: int) -> dict[str, dict]:
+    """What a wrong version gives in a case, part by part: whoever checks again need not wait."""
+    view = (lambda value: value) if wrong.part else question.named
+    case = question.drawn(seed)[number]
+    outcome = run_case(question.asked(wrong.function), case, view)["outcome"]
+    # One part may be a list or a dict itself: then it is not to be taken apart.
+    return {wrong.part: outcome} if wrong.part else split(outcome, question.parts)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """What a learner's function gave in each case, part by part, beside what is right."""
 
     question: Question
-    cases: list[Case]
+    seed: int
+    cases: tuple[Case, ...]
     outcomes: list[dict[str, dict]]
     rights: list[dict[str, dict]]
     differences: list[dict[str, Difference | None]]
     whole: list[bool]  # whether the call gave no part at all, and so says nothing of any one
 
     @classmethod
-    def of(cls, question, cases, raw, rights):
-        parts = question.parts
+    def of(cls, question, seed, raw, rights):
+        parts, cases = question.parts, question.drawn(seed)[: len(raw)]
         outcomes = [split(outcome, parts) for outcome in raw]
         rights = [split(outcome, parts) for outcome in rights]
         differences = [
@@ -43,7 +55,7 @@ class Comparison:
             for mine, right, case in zip(outcomes, rights, cases, strict=True)
         ]
         whole = [len(parts) > 1 and outcome.get("kind") != "parts" for outcome in raw]
-        return cls(question, cases, outcomes, rights, differences, whole)
+        return cls(question, seed, cases, outcomes, rights, differences, whole)
 
     @property
     def wrong(self) -> list[str]:
@@ -90,18 +102,14 @@ class Comparison:
         known: dict[str, Mistake] = {}
         # Where the learner's result differs, most wrong versions give another one: those first.
         by_difference = sorted(
-            enumerate(self.cases), key=lambda pair: not any(self.differences[pair[0]].values())
+            range(len(self.cases)), key=lambda number: not any(self.differences[number].values())
         )
         for wrong in question.mistakes:
             if wrong.part and (wrong.part not in self.wrong or wrong.part in known):
                 continue
             explained = {wrong.part} if wrong.part else set(parts)
-            view = (lambda value: value) if wrong.part else question.named
-            function = question.asked(wrong.function)
-            for number, case in by_difference:
-                outcome = run_case(function, case, view)["outcome"]
-                # One part may be a list or a dict itself: then it is not to be taken apart.
-                theirs = {wrong.part: outcome} if wrong.part else split(outcome, parts)
+            for number in by_difference:
+                theirs = given_by(wrong, question, self.seed, number)
                 explained = {p for p in explained if self._explains(number, p, theirs[p])}
                 if not explained:
                     break
@@ -123,13 +131,16 @@ class Comparison:
             return differs and any(is_error(mine, kind) for kind in (ValueError, IndexError))
         if is_error(wrong, Undecided):
             return differs
-        if compare(wrong, right, case, **tolerances) is None:
-            return not differs
-        if same(mine, wrong, **tolerances) or same_error(mine, wrong):
+        if not differs and compare(wrong, right, case, **tolerances) is None:
             return True
         # An error that is asked for elsewhere is raised with words of the learner's own.
         kinds = {case.raises for case in self.cases if case.raises}
-        return any(is_error(mine, kind) and is_error(wrong, kind) for kind in kinds)
+        alike = (
+            same(mine, wrong, **tolerances)
+            or same_error(mine, wrong)
+            or any(is_error(mine, kind) and is_error(wrong, kind) for kind in kinds)
+        )
+        return alike and not (differs and compare(wrong, right, case, **tolerances) is None)
 
     def undecidable(self) -> str:
         """Why the differences say nothing about the answer; empty where they do."""

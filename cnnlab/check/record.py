@@ -224,6 +224,8 @@ def compare(
             f"the numbers are {dtype[:LONGEST]}, expected {expected['dtype']}",
             mistake=f"{what} where floats are expected",
         )
+    if got.get("data") == expected["data"]:
+        return None
     mine, theirs = numbers(got), numbers(expected)
     if mine is None or theirs is None:
         return Difference("the record does not hold as many numbers as its shape says")

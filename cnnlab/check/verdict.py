@@ -11,6 +11,7 @@ import html
 import inspect
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -107,7 +108,7 @@ def _alike(again: dict, before: dict, question: Question) -> bool:
     return again == before or same(again, before, **question.tolerances)
 
 
-def _in_float32(cases: list[Case]) -> Case:
+def _in_float32(cases: Sequence[Case]) -> Case:
     """The last case that gives a result, its arrays in single precision."""
 
     def convert(value):
@@ -162,7 +163,7 @@ def _steps_run(answer, case: Case, most: float = np.inf) -> int:
 
 def reference_record(question: Question, seed: int) -> dict:
     """The record of the right function."""
-    cases = question.cases(np.random.default_rng(seed))
+    cases = question.drawn(seed)
     results = [run_case(question.reference, case, question.named) for case in cases]
     further = {}
     if question.keeps_dtype:
@@ -175,23 +176,36 @@ def _record(question, status, results):
     return {"question": question.id, "status": status, "cases": results}
 
 
+def foreign(question: Question, got: dict, seed: int) -> str:
+    """Why a record cannot come from this check with this seed, in a sentence, or nothing."""
+    if got.get("question") != question.id:
+        return "The record of this check is that of another."
+    if got.get("status") == NOT_ATTEMPTED:
+        return ""
+    names = [case.name for case in question.drawn(seed)]
+    results = _part(got, "cases", [])
+    if len(results) < len(names) and not _part(got, "slow", {}):  # else it came to those only
+        return "The record of this check is not complete."
+    if [_part(result, "name", "") for result in results] != names[: len(results)]:
+        return "The record of this check is that of other cases."
+    return ""
+
+
 def judge(question: Question, got: dict, expected: dict, seed: int) -> Verdict:
     """Compare a record with the right one, made with the same seed.
 
     `got` may come from anywhere: a malformed record is wrong, never an error.
     """
+    if reason := foreign(question, got, seed):
+        return Verdict(WRONG, "Not right yet.", reason)
     if got.get("status") == NOT_ATTEMPTED:
         return Verdict(NOT_ATTEMPTED, "Not attempted yet.", str(got.get("note", ""))[:200])
-    cases = question.cases(np.random.default_rng(seed))
-    results = got.get("cases")
-    slow = _too_slow(got, len(cases))
-    if isinstance(results, list) and slow:
-        cases = cases[: len(results)]  # it did not come to the others
-    if not isinstance(results, list) or len(results) != len(cases):
-        return Verdict(WRONG, "Not right yet.", "The record of this check is not complete.")
+    results = _part(got, "cases", [])
+    cases = question.drawn(seed)[: len(results)]
+    slow = _too_slow(got, len(expected["cases"]))
     raw = [_part(result, "outcome", {}) for result in results]
     rights = [result["outcome"] for result in expected["cases"][: len(cases)]]
-    comparison = Comparison.of(question, cases, raw, rights)
+    comparison = Comparison.of(question, seed, raw, rights)
     changed = _changed(question, results, cases)
     if not comparison.wrong:
         return changed or slow or _right_unless(question, got, expected, len(cases))
@@ -275,7 +289,7 @@ def _unlike_before(got, cases) -> Verdict | None:
 
 def _right_unless(question, got, expected, count) -> Verdict:
     """Right, or what is wrong although all results are right."""
-    if depends := _unlike_before(got, question.cases(np.random.default_rng(0))):
+    if depends := _unlike_before(got, question.drawn(0)):
         return depends
     if question.keeps_dtype and (other := _other_dtype(question, got, expected)):
         return Verdict(
@@ -285,7 +299,7 @@ def _right_unless(question, got, expected, count) -> Verdict:
             "float64, unless it is told otherwise: np.zeros(shape, x.dtype).",
             mistake="The type of the numbers is not kept",
         )
-    if got.get("loops"):
+    if question.no_loops is not None and got.get("loops") is not False:
         return Verdict(
             WRONG,
             "It still loops over the positions.",

@@ -6,6 +6,7 @@ import sys
 # process, for a format that notebooks do not use. It does without where the module is missing.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
-from cnnlab.grading.run import Report, grade  # noqa: E402
+from cnnlab.grading.report import Report  # noqa: E402
+from cnnlab.grading.run import grade  # noqa: E402
 
 __all__ = ["Report", "grade"]

@@ -21,6 +21,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 from traitlets.config import Config
 
+from cnnlab.check import NEEDS
 from cnnlab.check.questions import find
 from cnnlab.check.record import MIME
 from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, judge, reference_record
@@ -119,6 +120,7 @@ def _make_one(source: Path, folder: Path) -> list[Path]:
     done = _execute(solved, folder / "solutions", folder)
     tried = _execute(blank, folder / kind, folder)
     _prove(done, RIGHT)
+    _prove_shown(done)
     _prove(tried, NOT_ATTEMPTED)
     _write(done, folder / solution_path)
     if kind == "notebooks":
@@ -313,6 +315,14 @@ def _write(notebook: NotebookNode, path: Path) -> None:
     notebook.metadata.cnnlab.digest = digest(notebook)
     nbformat.validate(notebook)
     nbformat.write(notebook, path)
+
+
+def _prove_shown(solved: NotebookNode) -> None:
+    """No cell that shows what answers do may stop: beside right answers it is the page's fault."""
+    for cell in solved.cells:
+        for output in cell.get("outputs", []):
+            if NEEDS in output.get("text", ""):
+                raise PaperError(f"{solved.metadata.cnnlab.paper}: {output['text'].rstrip()}")
 
 
 def _prove(notebook: NotebookNode, status: str) -> None:

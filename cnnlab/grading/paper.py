@@ -18,6 +18,8 @@ BEGIN_TEXT, END_TEXT = "<!-- BEGIN SOLUTION -->", "<!-- END SOLUTION -->"  # in 
 WRITE_HERE = "Write here."
 ANSWERS = ("answer", "manual")  # the roles of cells that a learner fills in
 ROOT_VARIABLE = "CNNLAB_COURSE"
+NBFORMAT = 4
+LARGEST = 25_000_000  # bytes of a submission
 SKIPPED_TAGS = {"nbval-skip", "uses-answers"}  # cells that the grader has no need to run
 
 
@@ -235,13 +237,50 @@ def load_paper(name: str, root: Path) -> Paper:
 def read_submission(path: Path) -> NotebookNode:
     """Read what a learner handed in, whatever it is.
 
+    Of the file only the text of its cells is taken, and what says which cell answers what. Outputs,
+    pictures and settings are left behind.
+
     Raises
     ------
     UnreadableError
         If it is not a notebook; the message says what is wrong with the file.
     """
+    raw = _read_json(path)
+    version = raw.get("nbformat") if isinstance(raw, dict) else None
+    if type(version) is not int:
+        raise UnreadableError(f"{path.name} is JSON, but not a notebook: it has no nbformat.")
+    if version > NBFORMAT:
+        raise UnreadableError(
+            f"{path.name} is not a valid notebook: it is of nbformat {str(version)[:20]}, "
+            f"{NBFORMAT} is the newest that is known here."
+        )
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        if version < NBFORMAT:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # cells without ids do no harm here
+                raw = nbformat.reads(json.dumps(raw), as_version=NBFORMAT)
+        cells = [_bare(cell) for cell in raw["cells"] if _is_cell(cell)]
+    except Exception as error:  # any shape of nonsense may be in there
+        reason = f"{type(error).__name__}: {error}"[:200]
+        raise UnreadableError(f"{path.name} is not a valid notebook ({reason}).") from None
+    paper = _part(_part(raw, "metadata"), "cnnlab").get("paper")
+    metadata = {"cnnlab": {"paper": _text(paper)}}
+    return nbformat.from_dict(
+        {"nbformat": NBFORMAT, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
+    )
+
+
+def _read_json(path: Path):
+    try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise UnreadableError(f"{path} is no file.")
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise UnreadableError(
+                f"{path.name} is larger than {LARGEST // 10**6} MB. Clear its outputs and save it."
+            )
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnreadableError(f"{path.name} is not UTF-8 text (byte {error.start}).") from None
     except OSError as error:
@@ -249,29 +288,41 @@ def read_submission(path: Path) -> NotebookNode:
     if not text.strip():
         raise UnreadableError(f"{path.name} is empty.")
     try:
-        raw = json.loads(text)
-        json.dumps(raw, ensure_ascii=False).encode()  # half a character cannot be written again
-    except (json.JSONDecodeError, RecursionError, UnicodeEncodeError) as error:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of too many digits
         raise UnreadableError(f"{path.name} is not a notebook: broken JSON ({error}).") from None
-    if not isinstance(raw, dict) or not isinstance(raw.get("nbformat"), int):
-        raise UnreadableError(f"{path.name} is JSON, but not a notebook: it has no nbformat.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # missing or doubled cell ids do no harm here
-            notebook = nbformat.reads(text, as_version=4)
-        notebook.cells = [cell for cell in notebook.cells if _is_cell(cell)]
-    except Exception as error:  # any shape of nonsense may be in there
-        reason = f"{type(error).__name__}: {error}"[:200]
-        raise UnreadableError(f"{path.name} is not a valid notebook ({reason}).") from None
-    return notebook
 
 
 def _is_cell(cell) -> bool:
-    return (
-        isinstance(cell, dict)
-        and isinstance(cell.get("metadata", {}), dict)
-        and isinstance(cell.get("source"), str)
-    )
+    return isinstance(cell, dict) and cell.get("cell_type") in ("code", "markdown")
+
+
+def _bare(cell: dict) -> dict:
+    """The text of a cell, and what says which question it answers."""
+    code = cell["cell_type"] == "code"
+    metadata = _part(cell, "metadata")
+    marks = {
+        "cnnlab": {key: _text(_part(metadata, "cnnlab").get(key)) for key in ("role", "question")},
+        "nbgrader": {"grade_id": _text(_part(metadata, "nbgrader").get("grade_id"))},
+    }
+    source = cell.get("source")
+    bare = {
+        "cell_type": cell["cell_type"],
+        "id": _text(cell.get("id")),
+        "source": "".join(map(_text, source if isinstance(source, list) else [source])),
+        "metadata": marks,
+    }
+    return bare | ({"outputs": [], "execution_count": None} if code else {})
+
+
+def _part(held: dict, key: str) -> dict:
+    part = held.get(key)
+    return part if isinstance(part, dict) else {}
+
+
+def _text(value) -> str:
+    """What is text, without half characters, which could not be written again."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
 def name_of(submission: NotebookNode, path: Path, root: Path) -> str:

@@ -1,22 +1,31 @@
 """One grading run: nbval's file, cell and kernel, made to grade."""
 
+import hashlib
 import json
-import os
 import re
 import secrets
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 from queue import Empty
 
-from nbval.kernel import CURRENT_ENV_KERNEL_NAME, RunningKernel, start_new_kernel
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from cnnlab.check import SEED_VARIABLE
 from cnnlab.check.questions import find
 from cnnlab.check.record import MIME
-from cnnlab.check.verdict import NOT_ATTEMPTED, RIGHT, WRONG, Verdict, judge, reference_record
+from cnnlab.check.verdict import (
+    NOT_ATTEMPTED,
+    RIGHT,
+    WRONG,
+    Verdict,
+    foreign,
+    judge,
+    reference_record,
+)
+from cnnlab.grading.flags import flags
+from cnnlab.grading.isolation import TIERS, choose
+from cnnlab.grading.kernel import FloodError, GradingKernel, KernelDiedError
 from cnnlab.grading.paper import (
     SKIPPED_TAGS,
     course_root,
@@ -27,73 +36,8 @@ from cnnlab.grading.paper import (
     tags,
 )
 
-SLICE = 0.25  # seconds between two looks at whether the kernel still lives
-# Folders from which a kernel reads settings of the user's, or programs to run at its start.
-SETTINGS = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "MPLCONFIGDIR")
-
-
-class KernelDiedError(RuntimeError):
-    """The kernel's process ended while it was running a cell."""
-
-
-class GradingKernel(RunningKernel):
-    """nbval's kernel, with a seed for the checks, that notices within a moment when it dies.
-
-    `deadline` is when a cell must have ended, its output included: a cell that never stops
-    printing would else never be out of time.
-    """
-
-    deadline = float("inf")
-
-    def __init__(self, *, seed: int, folder: str, startup_timeout: float):
-        settings = dict.fromkeys(SETTINGS, str(Path(folder, "settings")))
-        self.km, self.kc = start_new_kernel(
-            startup_timeout=startup_timeout,
-            kernel_name=CURRENT_ENV_KERNEL_NAME,
-            stderr=subprocess.DEVNULL,
-            cwd=folder,
-            env=os.environ | settings | {SEED_VARIABLE: str(seed)},
-        )
-        self._ensure_iopub_up()
-        # In a notebook these end the kernel a moment later, in the middle of another cell. A line
-        # that starts with one of their names is taken for a call of it.
-        self.run("globals().update(exit=None, quit=None)", startup_timeout)
-
-    def get_message(self, stream, timeout=None):
-        end = time.monotonic() + (float("inf") if timeout is None else timeout)
-        while True:
-            now = time.monotonic()
-            if now >= self.deadline:
-                raise Empty
-            try:
-                left = max(0.0, min(end, self.deadline) - now)
-                return super().get_message(stream, timeout=min(SLICE, left))
-            except Empty:
-                if not self.is_alive():
-                    raise KernelDiedError("the kernel died") from None
-                if time.monotonic() >= end:
-                    raise
-
-    def await_reply(self, msg_id, timeout=None):
-        # nbval's own loop waits this long for each message; here it is for the whole reply.
-        end = time.monotonic() + timeout
-        while True:
-            message = self.get_message("shell", timeout=max(0.0, end - time.monotonic()))
-            if message["parent_header"].get("msg_id") == msg_id:
-                return
-
-    def run(self, source: str, timeout: float) -> None:
-        """Run a cell and let its output go; Empty if it takes too long."""
-        self.deadline = time.monotonic() + timeout
-        msg_id = self.execute_cell_input(source, allow_stdin=False)
-        self.await_reply(msg_id, timeout)
-        self.await_idle(msg_id, timeout)
-        self.deadline = float("inf")
-
-    def stop(self):
-        """Also lets go of what a kernel that died has left behind."""
-        if hasattr(self, "km"):
-            super().stop()
+# What can end the kernel long after a cell has run.
+DELAYED = re.compile(r"thread|timer|alarm|signal|fork|process|popen|async|executor|ctypes", re.I)
 
 
 class GradedNotebook(IPyNbFile):
@@ -105,6 +49,7 @@ class GradedNotebook(IPyNbFile):
         submission = read_submission(path)
         self.paper = load_paper(config.cnnlab_paper or name_of(submission, path, root), root)
         self.nb, self.found = self.paper.graft(submission)
+        self.flags = flags(self.nb)
         self.seed = secrets.randbits(32) if config.cnnlab_seed is None else config.cnnlab_seed
         config.nbval_cell_timeout = config.cnnlab_timeout
         self.failures: dict[str, tuple[str, str]] = {}
@@ -113,6 +58,8 @@ class GradedNotebook(IPyNbFile):
         for number, cell in enumerate(self.nb.cells):
             if _is_run(cell):
                 cell.outputs, cell.execution_count = [], 1
+                if mark(cell).get("role") == "check":
+                    cell.source = f"{_setting(self.seed_of(mark(cell)['question']))}\n{cell.source}"
                 options = {"skip": False, "check": True, "check_exception": False}
                 name = f"{mark(cell).get('role', 'cell')} {mark(cell).get('question', number)}"
                 yield GradedCell.from_parent(
@@ -120,6 +67,9 @@ class GradedNotebook(IPyNbFile):
                 )
 
     def setup(self):
+        wanted = self.config.option.cnnlab_isolation
+        # A name comes from whoever has tried it.
+        self.tier = TIERS[wanted] if wanted in TIERS else choose(wanted, course_root())
         self.kernel = self._start()
 
     def teardown(self):
@@ -135,16 +85,64 @@ class GradedNotebook(IPyNbFile):
             if _is_run(cell) and mark(cell).get("role") != "check" and number not in self.harmful:
                 try:
                     self.kernel.run(cell.source, self.config.option.cnnlab_timeout)
-                except (Empty, KernelDiedError):
+                except (Empty, KernelDiedError, FloodError):
                     # It did no harm before, so this ends: each cell is given up but once.
                     self.harmful.add(number)
                     self.revive(before)
                     return
 
+    def give_up(self, failed: int) -> None:
+        """Run a cell no more; what breaks a check is the answer that it is about."""
+        question = mark(self.nb.cells[failed]).get("question")
+        for number, cell in enumerate(self.nb.cells):
+            answers = mark(cell) == mark(cell) | {"role": "answer", "question": question}
+            if number == failed or answers:
+                self.harmful.add(number)
+
+    def blame_earlier(self, before: int) -> bool:
+        """Whether an earlier answer ends the kernel by itself, a while after it ran: then it pays.
+
+        Each that could is tried alone, for as long as the kernel that died has lived.
+        """
+        seconds = time.monotonic() - self.started + 1
+        answers = [n for n, cell in enumerate(self.nb.cells) if mark(cell).get("role") == "answer"]
+        for number in answers:
+            cell = self.nb.cells[number]
+            if number >= before or number in self.harmful or not DELAYED.search(cell.source):
+                continue
+            harmful, self.harmful = self.harmful, {*self.harmful, *answers} - {number}
+            self.revive(before=number + 1)
+            alone = self.harmful
+            self.harmful = harmful
+            if number in alone or not self.kernel.survives(self._check_of(cell), seconds):
+                self.harmful.add(number)
+                self._charge(cell)
+                return True
+        return False
+
+    def _check_of(self, answer) -> str:
+        wanted = {"role": "check", "question": mark(answer)["question"]}
+        return next(c.source for c in self.nb.cells if mark(c) == mark(c) | wanted)
+
+    def _charge(self, answer) -> None:
+        question = mark(answer)["question"]
+        words = "Something that it had started ended the kernel later on."
+        self.failures[question] = ("kernel died", words)
+        item = next(item for item in self.paper.items if item.id == question)
+        self.record(
+            {"id": question, "status": "kernel died", "points": 0, "out_of": item.points}
+            | {"message": words, "flags": self.flags[question]}
+        )
+
     def give_up_latest_answer(self, before: int) -> None:
         """What breaks a cell of the paper itself is what a learner wrote before it."""
         answers = [n for n, cell in enumerate(self.nb.cells) if mark(cell).get("role") == "answer"]
         self.harmful.update([n for n in answers if n < before and n not in self.harmful][-1:])
+
+    def seed_of(self, question: str) -> int:
+        """A seed for each check, set right before it: earlier cells cannot know it."""
+        words = f"{self.seed} {question}".encode()
+        return int.from_bytes(hashlib.sha256(words).digest()[:8], "big")
 
     def record(self, result: dict) -> None:
         """Write one question's result down, at once."""
@@ -153,10 +151,11 @@ class GradedNotebook(IPyNbFile):
                 lines.write(json.dumps(result) + "\n")
 
     def _start(self) -> GradingKernel:
+        self.started = time.monotonic()
         return GradingKernel(
-            seed=self.seed,
             folder=self.folder.name,
             startup_timeout=self.config.option.nbval_kernel_startup_timeout,
+            tier=self.tier,
         )
 
 
@@ -198,19 +197,26 @@ class GradedCell(IPyNbCell):
         """Replaces nbval's comparison of text: only a check's numbers count."""
         if self.role != "check":
             return True
-        records = [output.data[MIME] for output in test if MIME in output.get("data", {})]
-        if len(records) == 1 and isinstance(records[0], dict):
-            question, seed = find(self.question), self.parent.seed
+        question, seed = find(self.question), self.parent.seed_of(self.question)
+        shown = [output.data[MIME] for output in test if MIME in output.get("data", {})]
+        records = [
+            one for one in shown if isinstance(one, dict) and not foreign(question, one, seed)
+        ]
+        if len(records) == 1:
             # Worked out here: the learner's kernel has no say in what is right.
             self.verdict = judge(question, records[0], reference_record(question, seed), seed)
-        else:
-            self.verdict = Verdict(WRONG, f"The check left {len(records)} records, expected one.")
+        else:  # somebody has changed the check: what comes later runs without this answer
+            number = f"The check left {len(records)} records of its own, expected one."
+            self.verdict = Verdict(WRONG, number)
+            self.parent.give_up(self.cell_num)
+            self.parent.kernel.stop()
         self.comparison_traceback = [str(self.verdict)]
         return self.verdict.status == RIGHT
 
     def _run(self):
         """nbval's run, in a kernel that lives; a cell of the paper gets a second chance."""
-        for last in (False, True):
+        last = False
+        while True:
             if not self.parent.kernel.is_alive():
                 self.parent.revive(before=self.cell_num)
             patience = self.config.option.cnnlab_timeout + 2 * self.output_timeout
@@ -221,7 +227,13 @@ class GradedCell(IPyNbCell):
             except Exception as error:
                 if not _is_sound(error):
                     self.parent.kernel.stop()
+                    if isinstance(error, KernelDiedError):
+                        blamed = self.parent.blame_earlier(before=self.cell_num)
+                        self.parent.kernel.stop()
+                        if blamed:
+                            continue
                     if not self.role and not last:
+                        last = True
                         self.parent.give_up_latest_answer(before=self.cell_num)
                         continue
                 raise
@@ -236,15 +248,18 @@ class GradedCell(IPyNbCell):
             words = str(getattr(error, "inner_traceback", "") or error).strip()
             last = "".join(re.sub(r"\x1b\[[0-9;]*m", "", words).splitlines()[-1:])[:300]
             return "error", f"Stopped in {where}: {last}"
-        self.parent.harmful.add(self.cell_num)
+        self.parent.give_up(self.cell_num)
         if isinstance(error, NbCellError | Empty):
             seconds = self.config.option.cnnlab_timeout
             return "timed out", f"No end after {seconds:g} seconds in {where}. An endless loop?"
+        if isinstance(error, FloodError):
+            return "too much output", f"Stopped in {where}: {error}."
         return "kernel died", f"The kernel died while it ran {where}."
 
     def _decide(self, failure: tuple[str, str] | None) -> None:
         item = next(item for item in self.parent.paper.items if item.id == self.question)
         verdict, found = self.verdict, self.parent.found[self.question]
+        told: dict = {}
         if verdict is not None and verdict.status == RIGHT:
             status, message = RIGHT, f"{verdict.title} {verdict.text}"
         elif found != "written":
@@ -262,6 +277,7 @@ class GradedCell(IPyNbCell):
             status, message = (NOT_ATTEMPTED, "") if own else ("error", other)
         elif verdict is not None:
             status, message = verdict.status, f"{verdict.title} {verdict.text}"
+            told = _told(verdict)
         else:
             status, message = failure or ("error", "The check left no result.")
         if "NameError" in message:
@@ -275,13 +291,36 @@ class GradedCell(IPyNbCell):
                 "status": status,
                 "points": item.points if status == RIGHT else 0,
                 "out_of": item.points,
-                "message": message.strip(),
+                "message": _printable(message.strip()),
+                "flags": self.parent.flags[self.question] if found == "written" else [],
             }
+            | told
         )
+
+
+def _told(verdict: Verdict) -> dict:
+    """The name of a mistake and a map of where it is seen; the right numbers stay here."""
+    told: dict = {"mistake": verdict.mistake} if verdict.mistake else {}
+    if sight := verdict.sight:
+        rows = ["".join(".#"[wrong] for wrong in row) for row in sight.differs.tolist()]
+        told["picture"] = {"where": sight.where, "rows": rows}
+    return told
 
 
 def _is_run(cell) -> bool:
     return cell.cell_type == "code" and not tags(cell) & SKIPPED_TAGS
+
+
+def _setting(seed: int) -> str:
+    # Without an import: a name that it leaves behind may be what an answer forgot.
+    return f"__import__('os').environ[{SEED_VARIABLE!r}] = '{seed}'"
+
+
+def _printable(message: str) -> str:
+    """Without what steers a terminal or turns a line around."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in message
+    )
 
 
 def _is_sound(error: Exception) -> bool:

@@ -185,6 +185,36 @@ def avg_as_a_convolution_in_float32(x, *, kernel_size, stride):
     return ops.conv_forward(x.astype(np.float32), w, np.zeros(C), stride=stride)[0]
 
 
+# Where a layer follows a shift
+
+
+def follows_by_padding(layer, image, rows, columns):
+    H, W = image.shape
+    moved, out = (np.pad(a, ((rows, 0), (columns, 0)))[:H, :W] for a in (image, layer(image)))
+    return layer(moved) == out
+
+
+def follows_by_rolling(layer, image, rows, columns):
+    def moved(a):
+        a = np.roll(a, (rows, columns), axis=(0, 1))
+        a[:rows], a[:, :columns] = 0, 0
+        return a
+
+    return np.abs(layer(moved(image)) - moved(layer(image))) < 1e-9
+
+
+def follows_in_loops_and_float32(layer, image, rows, columns):
+    def moved(a):
+        new = np.zeros_like(a, dtype=np.float32)
+        for i in range(rows, len(a)):
+            for j in range(columns, len(a[0])):
+                new[i, j] = a[i - rows, j - columns]
+        return new
+
+    first, last = layer(moved(image)), moved(layer(image))
+    return np.isclose(first, last, rtol=1e-4, atol=1e-5)
+
+
 RIGHT = [
     ("a2.local_forward", local_six_loops),
     ("a2.local_forward", local_einsum),
@@ -192,6 +222,9 @@ RIGHT = [
     ("a2.tiled_forward", tiled_one_convolution_for_each_set),
     ("a2.tiled_forward", tiled_as_locally_connected),
     ("a2.tiled_forward", tiled_by_loops_in_float32),
+    ("a2.equivariance", follows_by_padding),
+    ("a2.equivariance", follows_by_rolling),
+    ("a2.equivariance", follows_in_loops_and_float32),
     ("a2.affine_as_conv", filters_by_loops),
     ("a2.affine_as_conv", filters_one_by_one),
     ("a2.affine_as_conv", filters_by_their_indices_in_float32),

@@ -56,29 +56,6 @@ def branches_as_arrays(x, y, z):
     return (x + y) * m, m, m + won * (x + y), (1 - won) * (x + y)
 
 
-# A neuron
-
-
-def neuron_gate_by_gate(w, x):
-    s = w[0] * x[0] + w[1] * x[1] + w[2]
-    e = math.exp(-s)
-    out = 1 / (1 + e)
-    ds = -1 * e * (-1 / (1 + e) ** 2)
-    return out, np.array([ds * x[0], ds * x[1], ds]), np.array([ds * w[0], ds * w[1]])
-
-
-def neuron_by_tanh(w, x):
-    out = (1 + np.tanh((w[:2] @ x + w[2]) / 2)) / 2
-    ds = out - out**2
-    return out, ds * np.append(x, 1), ds * w[:-1]
-
-
-def neuron_in_float32(w, x):
-    inputs = np.array([*x, 1], np.float32)
-    out = np.reciprocal(1 + np.exp(-np.dot(w.astype(np.float32), inputs)))
-    return [out, (1 - out) * out * inputs, (1 - out) * out * w[:2]]
-
-
 # The gradient check
 
 
@@ -273,9 +250,6 @@ RIGHT = [
     ("a3.branches", branches_gate_by_gate),
     ("a3.branches", branches_by_cases),
     ("a3.branches", branches_as_arrays),
-    ("a3.neuron", neuron_gate_by_gate),
-    ("a3.neuron", neuron_by_tanh),
-    ("a3.neuron", neuron_in_float32),
     ("a3.numeric_gradient", numeric_in_place),
     ("a3.numeric_gradient", numeric_by_unit_arrays),
     ("a3.numeric_gradient", numeric_flat),

@@ -175,32 +175,7 @@ def lrn_back_channel_by_channel(dout, cache):
     return dx
 
 
-# The step, the penalty, and the learning rate
-
-
-def l2_in_one_loop(params, grads, *, weight_decay):
-    penalty, new = 0.0, {}
-    for name in params:
-        decay = weight_decay if name.endswith("w") else 0
-        penalty += 0.5 * decay * np.sum(params[name] ** 2)
-        new[name] = grads[name] + decay * params[name]
-    return penalty, new
-
-
-def l2_by_dot(params, grads, *, weight_decay):
-    weights = [name for name in params if name[-1] == "w"]
-    flat = np.concatenate([params[name].ravel() for name in weights])
-    changed = {name: grads[name] + weight_decay * params[name] for name in weights}
-    return flat @ flat * weight_decay / 2, {**grads, **changed}
-
-
-def l2_in_float32(params, grads, *, weight_decay):
-    new = {name: g.astype(np.float32) for name, g in grads.items()}
-    total = np.float32(0)
-    for name in (name for name in params if not name.endswith(".b")):
-        new[name] += np.float32(weight_decay * params[name])
-        total += np.linalg.norm(params[name]) ** 2
-    return total * weight_decay / 2, new
+# The step, and the learning rate
 
 
 def momentum_in_copies(w, g, v, *, learning_rate, momentum, weight_decay):
@@ -278,9 +253,6 @@ RIGHT = [
     ("a6.lrn_backward", lrn_back_with_a_jacobian),
     ("a6.lrn_backward", lrn_back_by_padding),
     ("a6.lrn_backward", lrn_back_channel_by_channel),
-    ("a6.l2_penalty", l2_in_one_loop),
-    ("a6.l2_penalty", l2_by_dot),
-    ("a6.l2_penalty", l2_in_float32),
     ("a6.momentum_step", momentum_in_copies),
     ("a6.momentum_step", momentum_in_float32),
     ("a6.momentum_step", momentum_by_number),

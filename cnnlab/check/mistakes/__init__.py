@@ -10,6 +10,7 @@ from cnnlab.check.mistakes import (  # noqa: F401 - they fill MISTAKES
     convolve,
     data,
     dropout,
+    equivariance,
     gates,
     gradcheck,
     initial,

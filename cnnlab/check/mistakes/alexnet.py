@@ -777,3 +777,138 @@ def first_class(predict, image, label, size):
 )
 def no_batch(predict, image, label, size):
     return predict(image)
+
+
+@mistake(
+    "occlusion",
+    "The class is taken along the batch axis",
+    "predict answers (1, classes) for one image: row 0 first, then the class.",
+)
+def class_along_batch(predict, image, label, size):
+    return predict(image[np.newaxis])[label]
+
+
+@mistake(
+    "occlusion",
+    "The square lies across the batch axis",
+    "Once the image is a batch of 1, its rows are axis 1. Cover first, then add the axis.",
+)
+def across_batch(predict, image, label, size):
+    def cover(i, j):
+        x = image[np.newaxis].copy()
+        x[i : i + size, j : j + size] = 0
+        return x[0]
+
+    H, W, _ = image.shape
+    return _drops(predict, image, label, _covers(H - size + 1, W - size + 1, cover))
+
+
+def _covers(rows, columns, cover):
+    return [[cover(i, j) for j in range(columns)] for i in range(rows)]
+
+
+def _places(name, look, places):
+    """The square goes over another number of rows and columns than it should."""
+
+    @mistake("occlusion", name, look)
+    def wrong(predict, image, label, size):
+        def cover(i, j):
+            return _covered(image, slice(i, i + size), slice(j, j + size))
+
+        H, W, _ = image.shape
+        rows, columns = places(H, W, size)
+        return _drops(predict, image, label, _covers(rows, columns, cover))
+
+
+PLACES = "There are H − size + 1 rows of places and W − size + 1 columns."
+
+_places(
+    "The last places of the square are missing",
+    f"{PLACES} Count for one row of three pixels and a square of two.",
+    lambda H, W, size: (H - size, W - size),
+)
+_places(
+    "The square runs over the edge",
+    f"It has to lie within the image. {PLACES}",
+    lambda H, W, size: (H, W),
+)
+_places("The height is used for both axes", PLACES, lambda H, W, size: (H - size + 1,) * 2)
+_places("The width is used for both axes", PLACES, lambda H, W, size: (W - size + 1,) * 2)
+
+
+def _square(name, look, cover):
+    """Something else is covered than rows i to i + size and columns j to j + size."""
+
+    @mistake("occlusion", name, look)
+    def wrong(predict, image, label, size):
+        H, W, _ = image.shape
+        covers = _covers(H - size + 1, W - size + 1, lambda i, j: cover(image.copy(), i, j, size))
+        return _drops(predict, image, label, covers)
+
+
+def _hide(x, rows, columns):
+    x[rows, columns] = 0
+    return x
+
+
+_square(
+    "Rows and columns are swapped",
+    "i counts rows, the first axis of the image, and j its columns.",
+    lambda x, i, j, size: _hide(x, slice(j, j + size), slice(i, i + size)),
+)
+_square(
+    "The square is one pixel too large",
+    "A slice ends before its second number: i : i + size has size rows.",
+    lambda x, i, j, size: _hide(x, slice(i, i + size + 1), slice(j, j + size + 1)),
+)
+_square(
+    "The square is one pixel too small",
+    "A slice ends before its second number: i : i + size has size rows.",
+    lambda x, i, j, size: _hide(x, slice(i, i + size - 1), slice(j, j + size - 1)),
+)
+_square(
+    "One pixel is covered, not a square",
+    "Rows i : i + size and columns j : j + size.",
+    lambda x, i, j, size: _hide(x, i, j),
+)
+_square(
+    "A row of pixels is covered, not a square",
+    "The square has size rows and size columns.",
+    lambda x, i, j, size: _hide(x, i, slice(j, j + size)),
+)
+_square(
+    "Whole rows are covered, not a square",
+    "The square has an end to the right as well: columns j : j + size.",
+    lambda x, i, j, size: _hide(x, slice(i, i + size), slice(None)),
+)
+
+
+@mistake(
+    "occlusion",
+    "The absolute value is taken",
+    "Where the answer rises, the fall is negative: that is worth knowing too.",
+)
+def absolute(predict, image, label, size):
+    return np.abs(_drops(predict, image, label, _squares(image, size)))
+
+
+@mistake(
+    "occlusion",
+    "A share, not a difference",
+    "The fall is what was there before, less what is left. Nothing is divided.",
+)
+def share(predict, image, label, size):
+    return _drops(
+        predict, image, label, _squares(image, size), lambda before, now: (before - now) / before
+    )
+
+
+@mistake(
+    "occlusion",
+    "Only the first place is tried",
+    "The others are still zero. Does a return stand inside a loop?",
+)
+def first_place(predict, image, label, size):
+    drops = _drops(predict, image, label, _squares(image, size))
+    drops.ravel()[1:] = 0
+    return drops

@@ -770,6 +770,34 @@ def max_of_slices_without_end(x, *, kernel_size, stride):
     return _pool(x, _largest, kernel_size, stride)
 
 
+# x[:, top : top + FH] alone
+
+ALL_COLUMNS = "The columns of the window are not cut out"
+ALL_ROWS = "The rows of the window are not cut out"
+FOUR_AXES = (
+    "x is (N, H, W, C): behind the batch stands a slice for the rows, then one for the columns."
+)
+
+
+@_of_both(ALL_COLUMNS, FOUR_AXES)
+def pool_all_columns(summary, x, kernel_size, stride):
+    size = _size(x, kernel_size, stride)
+    return _pool(x, summary, (kernel_size[0], x.shape[2]), stride, steps=(stride, 0), size=size)
+
+
+@_of_both(ALL_COLUMNS, FOUR_AXES)
+def pool_rows_place_by_place(summary, x, kernel_size, stride):
+    """Where a slice for each place of the window lacks its columns, the output keeps them all."""
+    size = _size(x, kernel_size, stride)[0], x.shape[2]
+    return _pool(x, summary, (kernel_size[0], 1), stride, steps=(stride, 1), size=size)
+
+
+@_of_both(ALL_ROWS, FOUR_AXES)
+def pool_all_rows(summary, x, kernel_size, stride):
+    size = _size(x, kernel_size, stride)
+    return _pool(x, summary, (x.shape[1], kernel_size[1]), stride, steps=(0, stride), size=size)
+
+
 # Further ways to divide
 
 _avg_only(WRONG_COUNT, f"{PLACES} / FH*FW divides by FH, then multiplies by FW: mind the order.")(

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from cnnlab import ops
 from cnnlab.check.questions.base import Question, eighths
 from cnnlab.check.record import Case
@@ -43,6 +45,43 @@ def _tiled_cases(rng):
         case("stride 2 and padding", (3, 6, 10, 2), (2, 4, 2, 3), (3, 2), stride=2, pad=1),
         case("a tile for every position: locally connected", (2, 4, 6, 3), (3, 2, 3, 4), (2, 5)),
     ]
+
+
+class _Layer:
+    """(H, W) → (H, W): windows on a padded image, and something that each place adds for itself."""
+
+    def __init__(self, w, of_place=0.0):
+        self.w, self.of_place = w, of_place
+
+    def __call__(self, image):
+        (TH, TW, F, *_), x = self.w.shape, np.asarray(image)[None, :, :, None]
+        out, _ = ops.tiled_forward(x, self.w, np.zeros((TH, TW, 1)), pad=F // 2)
+        return out[0, :, :, 0] + self.of_place
+
+
+def _shift_cases(rng):
+    def case(name, size, tile, F, rows, columns, of_place=0.0):
+        layer = _Layer(eighths(rng, *tile, F, F, 1, 1), of_place)
+        return Case(name, (layer, eighths(rng, *size), rows, columns))
+
+    return [
+        case("a convolution, one column to the right", (4, 5), (1, 1), 3, 0, 1),
+        case("a convolution, two rows down", (6, 5), (1, 1), 3, 2, 0),
+        case("a convolution, both", (7, 9), (1, 1), 3, 1, 3),
+        case("two sets take turns", (6, 8), (1, 2), 3, 1, 2),
+        case("locally connected", (5, 7), (5, 7), 3, 2, 1),
+        case("each place adds its own", (4, 6), (1, 1), 1, 1, 2, np.arange(24.0).reshape(4, 6)),
+        case("no shift at all", (5, 4), (5, 4), 3, 0, 0),
+    ]
+
+
+def _shift(image, rows, columns):
+    return np.pad(image, ((rows, 0), (columns, 0)))[: image.shape[0], : image.shape[1]]
+
+
+def _follows_shift(layer, image, rows, columns):
+    both = layer(_shift(image, rows, columns)), _shift(layer(image), rows, columns)
+    return np.isclose(*both)
 
 
 def _affine_cases(rng):
@@ -141,7 +180,14 @@ def _avg_pool_out(x, *, kernel_size, stride):
 
 QUESTIONS = (
     Question("a2.local_forward", _local_out, _local_cases, "local_forward"),
-    Question("a2.tiled_forward", _tiled_out, _tiled_cases, "tiled_forward"),
+    Question(
+        "a2.tiled_forward",
+        _tiled_out,
+        _tiled_cases,
+        "tiled_forward",
+        library=("shapes.output_size", "ops.conv_forward"),
+    ),
+    Question("a2.equivariance", _follows_shift, _shift_cases, "follows_shift"),
     Question("a2.affine_as_conv", _affine_as_conv, _affine_cases, "affine_as_conv"),
     Question(
         "a2.parameter_counts",
@@ -151,7 +197,13 @@ QUESTIONS = (
         returns=("dense", "local", "tiled", "conv"),
     ),
     Question("a2.max_pool_forward", _max_pool_out, _pool_cases, "max_pool_forward"),
-    Question("a2.avg_pool_forward", _avg_pool_out, _pool_cases, "avg_pool_forward"),
+    Question(
+        "a2.avg_pool_forward",
+        _avg_pool_out,
+        _pool_cases,
+        "avg_pool_forward",
+        library=("shapes.output_size", "ops.conv_forward"),
+    ),
     Question(
         "a2.max_pool_fast",
         _max_pool_out,

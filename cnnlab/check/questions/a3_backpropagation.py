@@ -71,22 +71,6 @@ def _branch_cases(rng):
     ]
 
 
-def _neuron(w, x):
-    numbers = dict(zip(("w0", "w1", "w2", "x0", "x1"), (*w, *x), strict=True))
-    out, *grads = _backward(
-        lambda w0, w1, w2, x0, x1: graph.sigmoid(w0 * x0 + w1 * x1 + w2), **numbers
-    )
-    return out, np.array(grads[:3]), np.array(grads[3:])
-
-
-def _neuron_cases(rng):
-    def case(name, numbers):
-        return Case(name, (np.array(numbers[:3]), np.array(numbers[3:])))
-
-    drawn = [case("drawn at random", _apart(rng, 5)) for _ in range(3)]
-    return [case("the lecture's", [2.0, -3.0, -3.0, -1.0, -2.0]), *drawn]
-
-
 # The gradient check
 
 
@@ -323,7 +307,6 @@ def _softmax_cases(rng):
 QUESTIONS = (
     Question("a3.gate_backward", _gate_backward, _gate_cases, "gate_backward", ("dx", "dy")),
     Question("a3.branches", _branches, _branch_cases, "branches", ("f", "dx", "dy", "dz")),
-    Question("a3.neuron", _neuron, _neuron_cases, "neuron", ("out", "dw", "dx")),
     Question("a3.numeric_gradient", numeric_gradient, _numeric_cases, "numeric_gradient"),
     Question("a3.relative_error", relative_error, _errors_cases, "relative_error"),
     Question(

@@ -230,31 +230,6 @@ def _momentum_cases(rng):
     ]
 
 
-def _l2_penalty(params, grads, *, weight_decay):
-    weights = {name: w for name, w in params.items() if name.endswith("w")}
-    penalty = sum(ops.l2_forward(w, strength=weight_decay)[0] for w in weights.values())
-    return penalty, {
-        name: g + weight_decay * weights[name] if name in weights else g
-        for name, g in grads.items()
-    }
-
-
-def _l2_cases(rng):
-    def case(name, weight_decay, **shapes):
-        names = {key.replace("_", "."): shape for key, shape in shapes.items()}
-        params, grads = (
-            {key: _no_zeros(rng, *shape) for key, shape in names.items()} for _ in range(2)
-        )
-        return Case(name, (params, grads), {"weight_decay": weight_decay})
-
-    return [
-        case("one layer", 0.5, affine_w=(3, 2), affine_b=(2,)),
-        case("two layers", 0.25, conv_w=(2, 3, 1, 4), conv_b=(4,), affine_w=(5, 3), affine_b=(3,)),
-        case("a layer without a bias", 0.125, conv_w=(3, 3, 2, 2), affine_w=(4, 3), affine_b=(3,)),
-        case("a layer called window", 0.25, window_w=(3, 4), window_b=(4,)),
-    ]
-
-
 def _plateau(accuracies, *, learning_rate, patience):
     return learning_rate * optim.Plateau(factor=0.1, patience=patience)(0.0, accuracies)
 
@@ -314,7 +289,6 @@ QUESTIONS = (
     ),
     Question("a6.lrn_forward", _lrn, _lrn_cases, "lrn_forward"),
     Question("a6.lrn_backward", _lrn_backward, _lrn_backward_cases, "lrn_backward"),
-    Question("a6.l2_penalty", _l2_penalty, _l2_cases, "l2_penalty", returns=("penalty", "grads")),
     Question(
         "a6.momentum_step", _momentum_step, _momentum_cases, "momentum_step", returns=("w", "v")
     ),

@@ -11,7 +11,13 @@ from cnnlab.check.questions.base import Question, eighths
 from cnnlab.check.record import Case, RecordError
 from cnnlab.layers import LRN, Affine, Conv, Dropout, Flatten, MaxPool, ReLU
 from cnnlab.model import Sequential
-from cnnlab.shapes import affine_parameters, conv_parameters, output_size, receptive_field
+from cnnlab.shapes import (
+    ShapeError,
+    affine_parameters,
+    conv_parameters,
+    output_size,
+    receptive_field,
+)
 
 LECTURE = (
     ("conv", 96, 11, 4, 0, 1),
@@ -55,6 +61,7 @@ def _table_cases(rng):
     G, F, S = 2, int(rng.integers(2, 5)), int(rng.integers(2, 4))
     H, W = (F + S * int(count) - 2 for count in rng.choice(np.arange(4, 9), 2, replace=False))
     drawn = [("conv", G * K, F, S, 1, 1), ("norm",), ("conv", 3 * G, 1, 1, 0, G), ("fc", M)]
+    one_by_one = ("conv", 3, 1, 1, 0, 1)
     wide = [("conv", 6, 3, 1, 1, 1), ("pool", 3, 2), ("conv", 5, 3, 1, 0, 1), ("fc", 4)]
     towers = [
         (*layer[:5], 2) if number in (3, 7, 8) else layer for number, layer in enumerate(LECTURE)
@@ -67,7 +74,7 @@ def _table_cases(rng):
         Case("the paper's, in two towers", ((227, 227, 3), towers)),
         Case("drawn at random", ((H, W, C), drawn)),
         Case(
-            "a pooling that does not fit", ((8, 8, 2), [("norm",), ("pool", 3, 2)]), {}, ValueError
+            "a pooling that does not fit", ((8, 8, 2), [one_by_one, ("pool", 3, 2)]), {}, ValueError
         ),
         Case(
             "a convolution that does not fit",
@@ -116,7 +123,14 @@ _KINDS = [
 def describe(build, input_shape, n_classes, seed, options):
     """The network that `build` makes: the sizes of its layers, and whose operations they use."""
     options = {name: _OTHER if name == "ops" else value for name, value in options.items()}
-    network = build(input_shape, n_classes, rng=np.random.default_rng(seed), **options)
+    try:
+        network = build(input_shape, n_classes, rng=np.random.default_rng(seed), **options)
+    except ShapeError as error:
+        raise RecordError(
+            "build layers of which each fits what the one before gives. Compare the volumes with "
+            "the table, from the image on: the first that differs is the one to look at. Here "
+            f"{error}"
+        ) from None
     if not isinstance(network, Sequential):
         what = "None" if network is None else type(network).__name__
         raise RecordError(f"return a network, a Sequential; this returned {what}")
@@ -312,7 +326,14 @@ def _occlusion_cases(rng):
 
 
 QUESTIONS = (
-    Question("a7.table", table, _table_cases, "alexnet_table", returns=("volumes", "parameters")),
+    Question(
+        "a7.table",
+        table,
+        _table_cases,
+        "alexnet_table",
+        returns=("volumes", "parameters"),
+        library=("shapes",),
+    ),
     Question("a7.receptive_field", receptive_field, _field_cases, "receptive_field"),
     Question(
         "a7.build",
@@ -320,6 +341,7 @@ QUESTIONS = (
         _build_cases,
         "small_alexnet",
         ask=describe,
+        library=("layers", "model", "init", "shapes", "fast.ops"),
     ),
     Question(
         "a7.overfit",
@@ -330,6 +352,7 @@ QUESTIONS = (
         identities=(_ONE_ANSWER, _GUESSING, _NOT_BY_HEART),
         ask=after_training,
         least=48,
+        library=("optim",),
     ),
     Question(
         "a7.train",
@@ -340,6 +363,7 @@ QUESTIONS = (
         identities=(_ONE_ANSWER, _GUESSING, _NOT_ENOUGH),
         ask=after_training,
         least=750,
+        library=("optim",),
     ),
     Question(
         "a7.ensemble",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -31,6 +31,9 @@ class Question:
     `ask` puts a function to use where its own result is not what is compared: called with a
     learner's function, or a known mistake, and the arguments of a case. Where a network learns,
     `least` says how many of its answers have to be those of the reference.
+
+    `library` names what an answer may use of the library, modules or their members; whatever else
+    it uses is flagged for a person to look at.
     """
 
     id: str
@@ -50,6 +53,7 @@ class Question:
     )
     ask: Callable | None = None
     least: int = 0
+    library: tuple[str, ...] = ("shapes.output_size",)
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -66,6 +70,10 @@ class Question:
     @property
     def tolerances(self) -> dict[str, float]:
         return {"rtol": self.rtol, "atol": self.atol}
+
+    def drawn(self, seed: int) -> tuple[Case, ...]:
+        """The cases that a seed draws, for our own functions: learners' code gets fresh ones."""
+        return _drawn(self, seed)
 
     def asked(self, function: Callable) -> Callable:
         """What is called with the arguments of a case, for this function."""
@@ -119,6 +127,11 @@ class Question:
             return value
         compared = iter((value,) if self.parts == ("",) else value)
         return tuple(None if name == PRIVATE else next(compared) for name in self.returns)
+
+
+@lru_cache(maxsize=8)
+def _drawn(question, seed):
+    return tuple(question.cases(np.random.default_rng(seed)))
 
 
 _COUNT = {2: "two", 3: "three", 4: "four", 5: "five"}
