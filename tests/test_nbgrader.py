@@ -1,7 +1,7 @@
 """Courses that run nbgrader take our assignments as they are: it checks, releases and grades them.
 
 nbgrader is no part of the set-up. Name a Python that has it, and this library, to run these:
-`CNNLAB_NBGRADER_PYTHON=path/to/python make test ARGS=tests/test_nbgrader.py`.
+`CNNLAB_NBGRADER_PYTHON=path/to/python .venv/bin/pytest tests/test_nbgrader.py`.
 """
 
 import copy
