@@ -76,31 +76,41 @@ def lab(page, jupyter_options):
     os.execv(sys.executable, command)
 
 
-_isolation_option = click.option(
-    "--isolation",
-    default="auto",
-    show_default=True,
-    help="Where its code runs: bwrap, container or none; auto takes the first that holds.",
-)
+# How a submission is graded, one or a class of them.
+_GRADE_OPTIONS = [
+    click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        help="Of the numbers in the checks, the same for all; a fresh one by default.",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        callback=_finite,
+        default=30.0,
+        show_default=True,
+        help="Seconds for each cell.",
+    ),
+    click.option(
+        "--isolation",
+        default="auto",
+        show_default=True,
+        help="Where its code runs: bwrap, container or none; auto takes the first that holds.",
+    ),
+]
+
+
+def _with(options):
+    """A decorator that gives a command these options, in this order."""
+    return lambda command: functools.reduce(
+        lambda made, option: option(made), reversed(options), command
+    )
 
 
 @main.command()
 @click.argument("notebook", type=click.Path(path_type=Path))
 @click.option("--assignment", help="Which one it answers, where the notebook does not say so.")
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    help="Of the numbers in the checks; a fresh one by default.",
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    callback=_finite,
-    default=30.0,
-    show_default=True,
-    help="Seconds for each cell.",
-)
-@_isolation_option
+@_with(_GRADE_OPTIONS)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 @click.option(
     "--html",
@@ -166,20 +176,7 @@ def _say_report(text, report):
     type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
     help="Count late days from then, by this machine's clock. Nothing is subtracted.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    help="Of the numbers in the checks, the same for all; a fresh one by default.",
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    callback=_finite,
-    default=30.0,
-    show_default=True,
-    help="Seconds for each cell.",
-)
-@_isolation_option
+@_with(_GRADE_OPTIONS)
 @click.option(
     "--workers", type=click.IntRange(min=1), help="Processes.  [default: one for each core]"
 )
@@ -352,14 +349,8 @@ _RECIPE_OPTIONS = [
 ]
 
 
-def _recipe_options(command):
-    for option in reversed(_RECIPE_OPTIONS):
-        command = option(command)
-    return command
-
-
 @main.command()
-@_recipe_options
+@_with(_RECIPE_OPTIONS)
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in that folder, if any.")
 def train(recipe_name, data_name, out, resume, as_json, quiet, **options):
     """Train a network and measure it on images it has not seen.
@@ -404,7 +395,7 @@ def train(recipe_name, data_name, out, resume, as_json, quiet, **options):
 
 
 @main.command()
-@_recipe_options
+@_with(_RECIPE_OPTIONS)
 @click.option(
     "--networks", type=click.IntRange(min=1), default=7, show_default=True, help="How many."
 )

@@ -27,6 +27,7 @@ from cnnlab.grading.gradebook import Gradebook, GradebookError, key_of
 from cnnlab.grading.report import Report
 from cnnlab.grading.roster import Student
 from cnnlab.parallel import connect
+from waiting import lives, wait_until
 
 ROOT = Path(__file__).parents[1]
 SEED = 7
@@ -87,13 +88,6 @@ def statuses(rows):
     return {row.submission.student.id: row.report.status for row in rows}
 
 
-def wait_until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-
-
 def test_everybody_gets_a_grade_or_a_reason(undisturbed):
     with Gradebook(undisturbed) as book:
         rows = book.rows()
@@ -146,7 +140,7 @@ def test_a_killed_batch_leaves_no_process_behind(course, tmp_path):
         put(tmp_path / "tree" / name / "one.ipynb", notebook(course, f"{waits}# {name}"))
     with running(course, tmp_path / "tree", tmp_path / "out", "--timeout", "300") as process:
         wait_until(lambda: len(large_below(process.pid)) == 2)
-        family = psutil.Process(process.pid).children(recursive=True)
+        family = [one.pid for one in psutil.Process(process.pid).children(recursive=True)]
         process.kill()
     wait_until(lambda: not any(map(lives, family)))
 
@@ -157,12 +151,6 @@ def large_below(pid):
         with suppress(psutil.Error):
             found += [process] if process.memory_info().rss > LARGE else []
     return found
-
-
-def lives(process):
-    with suppress(psutil.NoSuchProcess):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    return False
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")

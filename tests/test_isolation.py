@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from classes import put
 from cnnlab.cli import main
 from cnnlab.grading import isolation
 from cnnlab.grading.isolation import BWRAP, CONTAINER, NONE, IsolationError, choose, find_hole
@@ -124,15 +125,30 @@ def test_the_command_grades_nothing_where_the_isolation_does_not_hold(
     assert "must be one of auto, bwrap, container, none, got 'jail'" in done.stderr
 
 
+def test_a_class_is_not_graded_where_nothing_holds_unless_told(course, tmp_path, monkeypatch):
+    monkeypatch.setenv("CNNLAB_COURSE", str(course))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(isolation, "CONTAINER_MARKS", ())
+    put(tmp_path / "tree" / "anna" / "paper.ipynb", b"{")
+    command = ["grade-all", str(tmp_path / "tree"), "--out", str(tmp_path / "grades")]
+    done = CliRunner().invoke(main, command)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "no isolation holds here: bwrap is not installed. Code of others would" in done.stderr
+    assert not (tmp_path / "grades").exists()
+    done = CliRunner().invoke(main, [*command, "--isolation", "none"])
+    assert done.exit_code == 0
+    assert "none: the code runs as you do, and can reach what you can." in done.stderr
+
+
 def test_no_other_tier_is_known(course):
     with pytest.raises(ValueError, match="one of auto, bwrap, container, none, got 'jail'"):
         choose("jail", course)
 
 
 def test_a_tier_says_what_it_protects():
-    assert "the code could not read the solutions, see" in str(BWRAP)
-    assert "; it could connect to a program of this machine or fill the disk." in str(CONTAINER)
-    assert str(NONE) == "none: the code ran as you do, and could reach what you can."
+    assert "the code cannot read the solutions, see" in str(BWRAP)
+    assert "; it can connect to a program of this machine or fill the disk." in str(CONTAINER)
+    assert str(NONE) == "none: the code runs as you do, and can reach what you can."
 
 
 @needs_bwrap

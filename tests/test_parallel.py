@@ -18,6 +18,7 @@ from cnnlab import data, parallel, zoo
 from cnnlab.optim import SGD
 from cnnlab.parallel import JobsFailed, JobsInterrupted, WorkerLost, connect, run_all
 from cnnlab.train import Trainer, TrainingDiverged
+from waiting import lives, wait_until
 
 ROOT = Path(__file__).parents[1]
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -246,13 +247,13 @@ def test_ctrl_c_ends_the_workers_at_once(tmp_path, to):
         """,
     )
     with running:
-        wait_for(lambda: len(list(tmp_path.glob("*.started"))) == 3)
+        wait_until(lambda: len(list(tmp_path.glob("*.started"))) == 3)
         time.sleep(0.5)  # until the result of the first has arrived
         (os.kill if to == "parent" else os.killpg)(running.pid, signal.SIGINT)
         _, errors = running.communicate(timeout=60)
     assert errors.rstrip().endswith("JobsInterrupted: 1 of 6 jobs were done.")
     assert errors.count("Traceback") == 1, "the workers are silent"
-    wait_for(lambda: group_is_gone(running.pid))
+    wait_until(lambda: group_is_gone(running.pid))
 
 
 def group_is_gone(group):
@@ -261,13 +262,6 @@ def group_is_gone(group):
     except ProcessLookupError:
         return True
     return False
-
-
-def wait_for(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.05)
 
 
 def test_a_script_without_a_guard_is_told_about_it(tmp_path):
@@ -415,29 +409,15 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(script), str(ROOT / "tests"), str(tmp_path)]
     with subprocess.Popen(command, env=environment) as parent:
-        _wait_until(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
+        wait_until(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
         parent.kill()
     pids = [int(path.stem) for path in tmp_path.glob("*.pid")]
-    _wait_until(lambda: not any(_lives(pid) for pid in pids))
+    wait_until(lambda: not any(map(lives, pids)))
 
 
 def note_and_wait(folder, number):
     (folder / f"{os.getpid()}.pid").touch()
     time.sleep(120)
-
-
-def _lives(pid):
-    try:
-        return "zombie" not in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def _wait_until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
 
 
 # On a cluster

@@ -91,7 +91,10 @@ def grade_all(
     root = course_root() if root is None else Path(root).resolve()
     private = (tree.resolve(), out.resolve())
     # Each machine of a cluster is tried by itself, when it gets its first submission.
-    place = choose_for_others(isolation, root, private) if executor is None else isolation
+    place: Tier | str = isolation
+    if executor is None:
+        place = choose_for_others(isolation, root, private)
+        say(str(place))
     with Gradebook(out) as book:
         wanted = {"seed": seed, "timeout": timeout, "course": course_digest(root)}
         fresh = {"seed": secrets.randbits(32)} if seed is None and not book.is_begun else {}

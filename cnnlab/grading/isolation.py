@@ -74,9 +74,9 @@ class Tier:
         closed = [words for way, words in WAYS.items() if way in self.closes]
         left = [words for way, words in WAYS.items() if way not in self.closes]
         if not closed:
-            return f"{self.name}: the code ran as you do, and could reach what you can."
-        text = f"{self.name}: the code could not {_or(closed)}"
-        return f"{text}; it could {_or(left)}." if left else f"{text}."
+            return f"{self.name}: the code runs as you do, and can reach what you can."
+        text = f"{self.name}: the code cannot {_or(closed)}"
+        return f"{text}; it can {_or(left)}." if left else f"{text}."
 
 
 BWRAP = Tier("bwrap", frozenset(WAYS))
