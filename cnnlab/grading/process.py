@@ -54,9 +54,14 @@ def _start(process: BaseProcess) -> None:
         # The new process would run the script or the notebook again that asks for a grade.
         main = sys.modules["__main__"]
         sys.modules["__main__"] = ModuleType("__main__")
+        # A worker of Dask is a daemon, which may start none lest it leave them behind: the leash
+        # sees to that.
+        worker = multiprocessing.current_process()
+        is_daemon, worker.daemon = worker.daemon, False
         try:
             process.start()
         finally:
+            worker.daemon = is_daemon
             sys.modules["__main__"] = main
 
 
