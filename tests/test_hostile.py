@@ -205,7 +205,7 @@ def test_what_becomes_of_an_escape(escaped, answer):
 @pytest.mark.parametrize("number", range(len(ESCAPE_PAGES)))
 def test_an_escape_costs_nothing_but_its_question(escaped, number):
     reports, _ = escaped
-    assert reports[number].tier == BWRAP
+    assert reports[number].isolation == BWRAP.name
     expect_no_more(ESCAPE_PAGES[number], reports[number])
 
 
