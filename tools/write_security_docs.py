@@ -57,8 +57,9 @@ flags with the line
   processes, `get_ipython`, magics that run something else;
 - assignments to what belongs to a module, such as `np.isclose = …`.
 
-A flag takes no points. A person looks at the line and decides. `cnnlab grade` shows flags, to whoever
-grades their own work too; of a class they stand in the overview and in `grades.csv`, for the instructor.
+A flag takes no points. A person looks at the line and decides. `cnnlab grade` shows flags, also to
+whoever grades their own work; of a class they stand in the overview and in `grades.csv`, for the
+instructor.
 
 ## What remains possible
 
