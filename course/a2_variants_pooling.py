@@ -175,8 +175,8 @@ check("a2.local_forward", local_forward)
 # image its rows do the same. Everything else is as in question 1. OH and OW are no longer in `w`:
 # OH is `shapes.output_size(H, FH, stride=stride, pad=pad)`, and OW likewise.
 #
-# **Predict:** the row from above, when the first two sets take turns. And what is the layer if
-# the tile is 1 × 1? If it is as large as the output?
+# **Predict:** the row 1 2 0 3 of question 1, when its first two sets, (1, −1) and (2, 0), take
+# turns. And what is the layer if the tile is 1 × 1? If it is as large as the output?
 
 
 # %% question="a2.tiled_forward" points=20 minutes=15 difficulty=2
@@ -352,10 +352,12 @@ with when_written("follows_shift"):
         print(f"  {name:18} one column {shares[0]:4.0%}   two columns {shares[1]:4.0%}")
 
 # %% [markdown] tags=["T07"]
-# The convolution follows both, but for columns at the border: there the window sees the zeros of
-# the frame, which do not move along. Two sets that take turns follow where everyone meets the same
-# set again, after two columns. Where every place has filters of its own, nothing follows, except
-# where there are zeros on both sides.
+# The convolution follows both, but for one column on each side. At the right edge the window used
+# to see a pixel that has now left the image; now it sees a zero of the frame. On the left zeros
+# came in: the last of those columns sees the image's first pixel, but the output that was shifted
+# holds a zero there. Two sets that take turns follow where everyone meets the same set again,
+# after two columns. Where every place has filters of its own, nothing follows, except in the first
+# column after a shift of two, where both ways give 0.
 
 # %% [markdown] tags=["T16"]
 # ## Question 4: fully connected, as a convolution
@@ -537,8 +539,8 @@ with when_written("parameter_counts"):
 # largest number of a window often stays the same. AlexNet pools three times.
 #
 # Each window is summarized by its largest number, **channel by channel**: the output has as many
-# channels as the input. The first example is 4×4 with 2×2 windows at stride 2, side by side.
-# AlexNet's windows overlap: 3×3 at stride 2. **Predict** both outputs.
+# channels as the input. The first example is 4×4 with 2×2 windows at stride 2, side by side. The
+# second is 3×5, with the overlapping windows of AlexNet: 3×3 at stride 2. **Predict** both outputs.
 
 # %%
 apart = np.array([[1.0, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [1, 2, 3, 4]])
@@ -607,7 +609,7 @@ check("a2.max_pool_forward", max_pool_forward)
 # it looks, as a tuple; the others stay.
 # </details>
 #
-# <details><summary>Help, only one case is wrong, where no number is above zero</summary>
+# <details><summary>Help, it is wrong only where no number of a window is above zero</summary>
 #
 # Where does your search begin? With 0 it never finds anything below.
 # </details>
@@ -679,9 +681,9 @@ check("a2.avg_pool_forward", avg_pool_forward)
 # %% [markdown] tags=["T17"]
 # ### What is left of a photograph
 #
-# Here are the edges of a photograph, as the absolute values of a Laplacian, and twice the same
-# edges pooled with windows of 4×4. **Predict:** which of the two keeps thin bright lines bright,
-# and which one turns them gray?
+# Here are the edges of a photograph, as the absolute values of a Laplacian, and the same edges
+# pooled in two ways, with windows of 4×4. **Predict:** which of the two keeps thin bright lines
+# bright, and which one turns them gray?
 
 # %%
 from cnnlab.data import photograph

@@ -14,9 +14,9 @@
 # | 4 | convolution: all three gradients | 40 | 25 | ●●● |
 # | + | without a loop over positions, if you like | | 40 | ●●● |
 #
-# The loops are those of assignment 1, so they are given: you write what stands inside. With the
-# reading between the questions it takes a little less than two hours. After question 2 is a good
-# place for a break.
+# In questions 1 and 2 the loops are given, and you write what stands inside; in 3 and 4 you write
+# them too, as in assignment 1. `np` is there already. With the reading between the questions it
+# takes a little less than two hours. After question 2 is a good place for a break.
 #
 # **You need** page [02 Convolution](../notebooks/02_convolution.ipynb),
 # [Assignment 1](a1_convolution.ipynb), and the chain rule.
@@ -40,9 +40,8 @@ rng = np.random.default_rng(0)
 # ## What comes in, and what goes out
 #
 # Somewhere above your layer stands a loss $L$, one number. On the way back, the layer above tells
-# yours how $L$ changes with each number that yours put out:
-#
-# Number the outputs by $i$ and the pixels of the input by $p$, in whatever order:
+# yours how $L$ changes with each number that yours put out. With the outputs numbered by $i$ and
+# the pixels of the input by $p$, in whatever order:
 #
 # $$\text{dout}_i = \frac{\partial L}{\partial\, \text{out}_i} \qquad\text{and you answer}\qquad
 # \text{dx}_p = \frac{\partial L}{\partial x_p} = \sum_i \text{dout}_i\,
@@ -97,10 +96,10 @@ viz.show(axes, alt="x, dout 4 8 0 −4, and dx: 1 3 2 above, 1 2 1 in the middle
 # | `cache` | three things | `x`, `kernel_size` = (FH, FW), and `stride`, one number for both axes |
 # | result `dx` | (N, H, W, C) | one gradient for each pixel of `x` |
 #
-# The window of output `[n, i, j, c]` starts at row `i * stride` and column `j * stride` of
-# channel `c`. Windows may overlap, and between them there may be pixels that no window sees; at the
-# end none are left over. The loop over all windows is there: one line is missing. (Here and below
-# you may write it all in another way.)
+# The window of output `[n, i, j, c]` starts at row `i * stride` and column `j * stride` of channel
+# `c`. Windows may overlap. If the stride is larger than the window, some pixels between windows
+# are seen by none; the last window ends exactly at the edge. The loop over all windows is there:
+# one line is missing. (Here and below you may write it all in another way.)
 
 
 # %% question="a4.avg_pool_backward" points=10 minutes=8 difficulty=1
@@ -147,9 +146,9 @@ check("a4.avg_pool_backward", avg_pool_backward)
 # `dout[n, i, j]`, and what happens when the two are added?
 # </details>
 #
-# <details><summary>Help, it is right on the first case only</summary>
+# <details><summary>Help, only some of the cases are right</summary>
 #
-# In that case the windows are square and lie side by side. In the others two things can go wrong:
+# Where the windows are square and lie side by side, much is forgiven. Else two things can go wrong:
 # `=` where `+=` is meant, and FH and FW, which are two numbers.
 # </details>
 
@@ -398,9 +397,10 @@ print(np.convolve(spread, kernel))
 #
 # Everything is a sum; do not divide by N. If the loss is a mean over the images, `dout` has been
 # divided already. The windows are those of the forward pass, so they are cut from the padded `x`,
-# which is given, and fit it exactly. The loops are those of question 1.
+# which is given, and fit it exactly. You write the loops, as they stand in question 1, and one more
+# for the filters.
 #
-# An example to do on paper first: two outputs, side by side.
+# **Predict** dw and db for this example, two outputs side by side.
 
 # %%
 small_x = np.array([[1.0, 2, 0], [3, 1, 3]]).reshape(1, 2, 3, 1)
@@ -537,10 +537,10 @@ with when_written("conv_backward_params"):
 # $$\text{dx} = \begin{bmatrix}10&1&0\\20&-8&-1\end{bmatrix}$$
 # </details>
 #
-# Return `dx`, `dw` and `db`, in this order. The last two are those of question 3: copy your lines
-# and do not call the function, for this answer has to stand alone. The check judges each of the
-# three by itself. If you have not got `dw` yet, return zeros for it and begin with `dx`. The points
-# come when all three are right.
+# Return `dx`, `dw` and `db`, in this order. The last two are those of question 3: copy your lines,
+# for if you call the function, this answer is wrong whenever that is. The check judges each of the
+# three by itself. If you have not got `dw` yet, return zeros for it and begin with `dx`. The
+# points come when all three are right.
 
 
 # %% question="a4.conv_backward" points=40 minutes=25 difficulty=3

@@ -640,7 +640,7 @@ def test_a_cell_that_cannot_use_an_answer_says_so_in_words(capsys):
     with when_written("f"):
         1 / 0  # noqa: B018
     assert capsys.readouterr().out == (
-        "This cell needs f to be right first; the check says what to look at.\n"
+        "This cell needs f to be right first: run its cell, then its check.\n"
         "Here it stopped with ZeroDivisionError: division by zero.\n"
     )
     with pytest.raises(KeyboardInterrupt), when_written("f"):

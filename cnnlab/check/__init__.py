@@ -65,7 +65,7 @@ def when_written(*names: str):
     This cell runs once you have written conv_loops.
     >>> with when_written("conv_loops"):
     ...     out, cache = None
-    This cell needs conv_loops to be right first; the check says what to look at.
+    This cell needs conv_loops to be right first: run its cell, then its check.
     Here it stopped with TypeError: cannot unpack non-iterable NoneType object.
     """
     needed = listed(names)
@@ -75,7 +75,7 @@ def when_written(*names: str):
         print(f"This cell runs once you have written {needed}.")
     except Exception as error:
         print(
-            f"{NEEDS} {needed} to be right first; the check says what to look at.\n"
+            f"{NEEDS} {needed} to be right first: run its cell, then its check.\n"
             f"Here it stopped with {type(error).__name__}: {str(error).rstrip('.')}."
         )
 

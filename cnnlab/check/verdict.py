@@ -353,7 +353,9 @@ def _wrong(comparison: Comparison, other: Verdict | None) -> Verdict:
     # A call that stopped says nothing of the other parts.
     others = [] if alone or comparison.whole[first] else wrong[1:]
     where = comparison.where(shown) + _others(others, named)
-    detail = difference.detail and difference.detail[0].upper() + difference.detail[1:] + "."
+    # Where there are several things, below lines about others, it says which one it is about.
+    words = f"{shown}: {difference.detail}" if shown else _capitalized(difference.detail)
+    detail = difference.detail and f"{words}."
     sight = comparison.sight(shown)
 
     def said(name, look, *, of_part=True):
@@ -374,6 +376,10 @@ def _wrong(comparison: Comparison, other: Verdict | None) -> Verdict:
     found = difference.mistake
     title = difference.title or (f"{found}." if found else "Not right yet.")
     return Verdict(WRONG, title, praise + where, detail, found, sight)
+
+
+def _capitalized(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _others(wrong, named) -> str:

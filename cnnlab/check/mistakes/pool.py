@@ -492,44 +492,44 @@ WRONG_COUNT = "The sum is divided by the wrong number"
 PLACES = "A mean divides by how many numbers were added up. Count them for one window."
 
 
-@_avg_only(WRONG_COUNT, f"{PLACES} Here it is the square of the stride.")
+@_avg_only(WRONG_COUNT, f"{PLACES} You divided by the square of the stride.")
 def avg_divided_by_stride(out, x, kernel_size, stride):
     return out / stride**2
 
 
-@_avg_only(WRONG_COUNT, f"{PLACES} Here it is the height of the window alone.")
+@_avg_only(WRONG_COUNT, f"{PLACES} You divided by the height of the window alone.")
 def avg_divided_by_height(out, x, kernel_size, stride):
     return out / kernel_size[0]
 
 
-@_avg_only(WRONG_COUNT, f"{PLACES} Here it is the width of the window alone.")
+@_avg_only(WRONG_COUNT, f"{PLACES} You divided by the width of the window alone.")
 def avg_divided_by_width(out, x, kernel_size, stride):
     return out / kernel_size[1]
 
 
-@_avg_only(WRONG_COUNT, f"{PLACES} Here it is the square of its height.")
+@_avg_only(WRONG_COUNT, f"{PLACES} You divided by the square of its height.")
 def avg_divided_by_height_squared(out, x, kernel_size, stride):
     return out / kernel_size[0] ** 2
 
 
-@_avg_only(WRONG_COUNT, f"{PLACES} Here height and width are added.")
+@_avg_only(WRONG_COUNT, f"{PLACES} You divided by the height plus the width.")
 def avg_divided_by_height_plus_width(out, x, kernel_size, stride):
     return out / sum(kernel_size)
 
 
-@_avg_only(WRONG_COUNT, f"{PLACES} Here it is the number of pixels of the image.")
+@_avg_only(WRONG_COUNT, f"{PLACES} You divided by the number of pixels of the image.")
 def avg_divided_by_pixels(out, x, kernel_size, stride):
     return out / math.prod(x.shape[1:3])
 
 
-@_avg_only(WRONG_COUNT, f"{PLACES} Here it is the number of outputs.")
+@_avg_only(WRONG_COUNT, f"{PLACES} You divided by the number of outputs.")
 def avg_divided_by_outputs(out, x, kernel_size, stride):
     return out / math.prod(out.shape[1:3])
 
 
 @_avg_only(
     WRONG_COUNT,
-    f"{PLACES} Here the channels are counted too, but each channel is pooled by itself.",
+    f"{PLACES} The channels are counted too, but each channel is pooled by itself.",
 )
 def avg_divided_by_channels_too(out, x, kernel_size, stride):
     return out / (math.prod(kernel_size) * x.shape[3])
@@ -537,7 +537,7 @@ def avg_divided_by_channels_too(out, x, kernel_size, stride):
 
 @_avg_only(
     WRONG_COUNT,
-    f"{PLACES} Here the images are counted too, but each image is pooled by itself.",
+    f"{PLACES} The images are counted too, but each image is pooled by itself.",
 )
 def avg_divided_by_images_too(out, x, kernel_size, stride):
     return out / (math.prod(kernel_size) * len(x))
@@ -803,7 +803,7 @@ def pool_all_rows(summary, x, kernel_size, stride):
 _avg_only(WRONG_COUNT, f"{PLACES} / FH*FW divides by FH, then multiplies by FW: mind the order.")(
     lambda out, x, kernel_size, stride: out / kernel_size[0] * kernel_size[1]
 )
-_avg_only(WRONG_COUNT, f"{PLACES} Here it is 4, whatever the window.")(
+_avg_only(WRONG_COUNT, f"{PLACES} You divided by 4, whatever the window.")(
     lambda out, x, kernel_size, stride: out / 4
 )
 

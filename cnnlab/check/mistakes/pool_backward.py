@@ -56,37 +56,37 @@ WRONG_COUNT = "The gradient is divided by the wrong number"
 PLACES = "The mean was taken over the places of one window. Work out how many that are."
 
 
-@mistake("avg_pool_backward", WRONG_COUNT, f"{PLACES} Here it is the number of outputs.")
+@mistake("avg_pool_backward", WRONG_COUNT, f"{PLACES} You divided by the number of outputs.")
 def avg_divided_by_outputs(dout, cache):
     return _shared(dout / (dout.shape[1] * dout.shape[2]), cache)
 
 
-@mistake("avg_pool_backward", WRONG_COUNT, f"{PLACES} Here it is the number of pixels of x.")
+@mistake("avg_pool_backward", WRONG_COUNT, f"{PLACES} You divided by the number of pixels of x.")
 def avg_divided_by_pixels(dout, cache):
     return _shared(dout / (cache[0].shape[1] * cache[0].shape[2]), cache)
 
 
-@mistake("avg_pool_backward", WRONG_COUNT, f"{PLACES} Here it is the height of the window alone.")
+@mistake("avg_pool_backward", WRONG_COUNT, f"{PLACES} You divided by the height alone.")
 def avg_divided_by_height(dout, cache):
     return _shared(dout / cache[1][0], cache)
 
 
-@mistake("avg_pool_backward", WRONG_COUNT, f"{PLACES} Here it is the width of the window alone.")
+@mistake("avg_pool_backward", WRONG_COUNT, f"{PLACES} You divided by the width alone.")
 def avg_divided_by_width(dout, cache):
     return _shared(dout / cache[1][1], cache)
 
 
-@mistake("avg_pool_backward", WRONG_COUNT, f"{PLACES} Here height and width are added.")
+@mistake("avg_pool_backward", WRONG_COUNT, f"{PLACES} You divided by the height plus the width.")
 def avg_divided_by_height_plus_width(dout, cache):
     return _shared(dout / sum(cache[1]), cache)
 
 
-@mistake("avg_pool_backward", WRONG_COUNT, f"{PLACES} Here it is the square of its height.")
+@mistake("avg_pool_backward", WRONG_COUNT, f"{PLACES} You divided by the square of its height.")
 def avg_divided_by_height_squared(dout, cache):
     return _shared(dout / cache[1][0] ** 2, cache)
 
 
-@mistake("avg_pool_backward", WRONG_COUNT, f"{PLACES} Here it is the square of the stride.")
+@mistake("avg_pool_backward", WRONG_COUNT, f"{PLACES} You divided by the square of the stride.")
 def avg_divided_by_stride_squared(dout, cache):
     return _shared(dout / cache[2] ** 2, cache)
 
@@ -94,7 +94,7 @@ def avg_divided_by_stride_squared(dout, cache):
 @mistake(
     "avg_pool_backward",
     WRONG_COUNT,
-    f"{PLACES} Here the channels are counted too, but each channel is pooled by itself.",
+    f"{PLACES} The channels are counted too, but each channel is pooled by itself.",
 )
 def avg_divided_by_channels_too(dout, cache):
     return _mean(dout, cache) / dout.shape[3]
@@ -103,7 +103,7 @@ def avg_divided_by_channels_too(dout, cache):
 @mistake(
     "avg_pool_backward",
     WRONG_COUNT,
-    f"{PLACES} Here it is the number of places times the number of images, but each image is "
+    f"{PLACES} You divided by the number of places times the number of images, but each image is "
     "pooled by itself.",
 )
 def avg_divided_by_images_too(dout, cache):
