@@ -1,16 +1,14 @@
-"""How long a generated class takes, from the folder to the reports, and what one submission costs.
-
-    python benchmarks/class_of.py 1000 [--workers 2]
+"""How long a generated class of COUNT takes, from the folder to the reports.
 
 Each hands in assignment 1 with some answers right, some wrong and some not written.
 """
 
-import argparse
 import random
 import tempfile
 import time
 from pathlib import Path
 
+import click
 import nbformat
 
 from cnnlab.grading.batch import grade_all
@@ -33,22 +31,20 @@ def hand_in(tree: Path, count: int, assignment: str) -> None:
         nbformat.write(notebook, folder / f"{assignment}.ipynb")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("count", type=int)
-    parser.add_argument("--workers", type=int)
-    parser.add_argument("--assignment", default="a1_convolution")
-    parser.add_argument("--isolation", default="auto")
-    options = parser.parse_args()
+@click.command(help=__doc__)
+@click.argument("count", type=click.IntRange(min=1))
+@click.option("--workers", type=click.IntRange(min=1), help="Processes.")
+@click.option("--assignment", default="a1_convolution", show_default=True)
+@click.option("--isolation", default="auto", show_default=True, help="Where the code runs.")
+def main(count, workers, assignment, isolation):
     with tempfile.TemporaryDirectory(prefix="cnnlab-class-") as folder:
         tree, out = Path(folder, "class"), Path(folder, "grades")
-        hand_in(tree, options.count, options.assignment)
+        hand_in(tree, count, assignment)
         for what in ("all of them", "again, with nothing to do"):
             began = time.perf_counter()
-            place = options.isolation
-            rows = grade_all(tree, out, seed=0, workers=options.workers, isolation=place)
+            rows = grade_all(tree, out, seed=0, workers=workers, isolation=isolation)
             seconds = time.perf_counter() - began
-            print(f"{what}: {seconds:.1f} s, {seconds / options.count:.3f} s each, {counted(rows)}")
+            print(f"{what}: {seconds:.1f} s, {seconds / count:.3f} s each, {counted(rows)}")
         began = time.perf_counter()
         with Gradebook(out) as book:
             write_reports(book)

@@ -4,8 +4,6 @@ import json
 from functools import cache
 from itertools import zip_longest
 
-import numpy as np
-
 from cnnlab.check.questions import find
 from cnnlab.check.verdict import judge, make_record, reference_record
 
@@ -21,7 +19,7 @@ def as_of(question, record):
     """A record that says that it is of this question's cases, whatever else stands in it."""
     cases = record.get("cases")
     if isinstance(cases, list):
-        names = [case.name for case in question.cases(np.random.default_rng(0))]
+        names = [case.name for case in question.drawn(0)]
         cases = [
             case | {"name": name} if isinstance(case, dict) else case
             for case, name in zip_longest(cases, names[: len(cases)])

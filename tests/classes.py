@@ -7,11 +7,8 @@ from cnnlab.grading.paper import mark
 
 PATCH, SIZE = "s0.patch_response", "a1.output_size"
 
-ONE = """# %%
-import numpy as np
-
-# %% question="s0.patch_response" points=10 minutes=1 difficulty=1
-def patch_response(patch, kernel):
+# What stands behind the marks of a question, in the source of a small course.
+PATCH_CELLS = """def patch_response(patch, kernel):
     # BEGIN SOLUTION
     return float((patch * kernel).sum())
     # END SOLUTION
@@ -21,9 +18,7 @@ from cnnlab.check import check
 
 check("s0.patch_response", patch_response)
 """
-
-TWO = """# %% question="a1.output_size" points=20 minutes=1 difficulty=1
-def output_size(size, kernel_size, *, stride=1, pad=0):
+SIZE_CELLS = """def output_size(size, kernel_size, *, stride=1, pad=0):
     # BEGIN SOLUTION
     room = size - kernel_size + 2 * pad
     if room < 0 or room % stride:
@@ -35,14 +30,24 @@ def output_size(size, kernel_size, *, stride=1, pad=0):
 from cnnlab.check import check
 
 check("a1.output_size", output_size)
-
-# %% [markdown] manual="a7.filters" points=5 minutes=5
-# What do you see?
+"""
+WORDS_CELL = """# What do you see?
 #
 # <!-- BEGIN SOLUTION -->
 # Edges, and blobs of color.
 # <!-- END SOLUTION -->
 """
+
+ONE = f"""# %%
+import numpy as np
+
+# %% question="s0.patch_response" points=10 minutes=1 difficulty=1
+{PATCH_CELLS}"""
+
+TWO = f"""# %% question="a1.output_size" points=20 minutes=1 difficulty=1
+{SIZE_CELLS}
+# %% [markdown] manual="a7.filters" points=5 minutes=5
+{WORDS_CELL}"""
 
 RIGHT = "def patch_response(p, k):\n    return (p * k).sum()"
 WRONG = "def patch_response(patch, kernel):\n    return patch.sum()"

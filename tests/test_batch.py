@@ -411,15 +411,6 @@ def test_what_goes_wrong_is_one_sentence(command, tree, tmp_path):
 # On a cluster
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
-    ) as cluster:
-        yield cluster
-
-
 def _grade_and_die_once(marker, job, **options):
     """The worker that grades s09 is killed the first time."""
     if job.place.startswith("s09") and not marker.exists():

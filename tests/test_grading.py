@@ -13,12 +13,13 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
+from classes import PATCH_CELLS, SIZE_CELLS, WORDS_CELL
 from cnnlab.cli import main
 from cnnlab.grading import grade
 from cnnlab.grading.build import blank_of, read_source
 from cnnlab.grading.paper import Paper, PaperError, mark
 
-SOURCE = """# %% [markdown]
+SOURCE = f"""# %% [markdown]
 # # A paper of three questions
 
 # %%
@@ -38,19 +39,7 @@ from cnnlab.check import check
 check("s0.patch_response", patch_response)
 
 # %% question="a1.output_size" points=20 minutes=1 difficulty=1
-def output_size(size, kernel_size, *, stride=1, pad=0):
-    # BEGIN SOLUTION
-    room = size - kernel_size + 2 * pad
-    if room < 0 or room % stride:
-        raise ValueError("does not fit")
-    return room // stride + 1
-    # END SOLUTION
-
-# %% check="a1.output_size"
-from cnnlab.check import check
-
-check("a1.output_size", output_size)
-
+{SIZE_CELLS}
 # %% question="a1.conv_loops" points=30 minutes=1 difficulty=1
 def conv_loops(x, w, b, *, stride=1, pad=0):
     # BEGIN SOLUTION
@@ -411,38 +400,12 @@ def test_an_unknown_assignment_lists_the_known_ones(course, tmp_path):
         grade(tmp_path / "paper.ipynb", assignment="a9", root=course)
 
 
-WITH_WORDS = """# %% [markdown] manual="a7.filters" points=10 minutes=5
-# What do you see?
-#
-# <!-- BEGIN SOLUTION -->
-# Edges, and blobs of color.
-# <!-- END SOLUTION -->
-
+WITH_WORDS = f"""# %% [markdown] manual="a7.filters" points=10 minutes=5
+{WORDS_CELL}
 # %% question="s0.patch_response" points=20 minutes=1 difficulty=1
-def patch_response(patch, kernel):
-    # BEGIN SOLUTION
-    return float((patch * kernel).sum())
-    # END SOLUTION
-
-# %% check="s0.patch_response"
-from cnnlab.check import check
-
-check("s0.patch_response", patch_response)
-
+{PATCH_CELLS}
 # %% question="a1.output_size" points=0 minutes=1 difficulty=3
-def output_size(size, kernel_size, *, stride=1, pad=0):
-    # BEGIN SOLUTION
-    room = size - kernel_size + 2 * pad
-    if room < 0 or room % stride:
-        raise ValueError("does not fit")
-    return room // stride + 1
-    # END SOLUTION
-
-# %% check="a1.output_size"
-from cnnlab.check import check
-
-check("a1.output_size", output_size)
-"""
+{SIZE_CELLS}"""
 WORDS = "a7.filters"
 
 

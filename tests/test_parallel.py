@@ -423,15 +423,6 @@ def note_and_wait(folder, number):
 # On a cluster
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
-    ) as cluster:
-        yield cluster
-
-
 def test_a_cluster_of_which_a_worker_is_killed_gives_the_same_weights(cluster, tmp_path):
     marker, images = tmp_path / "killed", few_images()
     with connect(cluster.scheduler_address) as executor:

@@ -437,7 +437,7 @@ def _holding(outcome) -> str:
     return f"a {_type(outcome)} of {len(names)}"
 
 
-def listed(words) -> str:
+def listed(words, before_last: str = "and") -> str:
     """Words as a sentence lists them.
 
     Examples
@@ -446,4 +446,4 @@ def listed(words) -> str:
     'dx, dw and db'
     """
     *others, last = words
-    return f"{', '.join(others)} and {last}" if others else last
+    return f"{', '.join(others)} {before_last} {last}" if others else last

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-LARGEST = 50 * 2**20  # bytes of a notebook
+from cnnlab.grading.paper import LARGEST
+
 DEEPEST = 4  # archives in archives
 CHUNK = 2**20
 
@@ -111,7 +112,7 @@ def below(archive: tuple[str, ...], parts: tuple[str, ...]) -> tuple[str, ...]:
 
 def _write(opened, info, folder: Path, name: str, allowance: Allowance) -> Path:
     path = Path(tempfile.mkdtemp(dir=folder), "archive" if _is_zip(name) else "notebook.ipynb")
-    most = min(allowance.size, allowance.size if _is_zip(name) else LARGEST)
+    most = allowance.size if _is_zip(name) else min(allowance.size, LARGEST)
     size = 0
     try:
         with opened.open(info) as source, path.open("wb") as target:

@@ -124,7 +124,7 @@ def grade_all(
 
 
 def course_digest(root: Path) -> str:
-    """A short fingerprint of all that decides a grade: the papers, their points, the checks."""
+    """A short fingerprint of the papers, their points, and the version of the library."""
     papers = [load_paper(name, root) for name in paper_names(root)]
     words = [cnnlab.__version__] + [
         f"{paper.name} {digest(paper.notebook)} {paper.items}" for paper in papers

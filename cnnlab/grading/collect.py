@@ -33,7 +33,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from cnnlab.grading.archive import LARGEST, Allowance, below, is_ignored, unpack
+from cnnlab.grading.archive import Allowance, below, is_ignored, unpack
 from cnnlab.grading.paper import (
     Paper,
     UnreadableError,
@@ -308,8 +308,6 @@ class _Papers:
             return file
         shown = Path(file.place)
         try:
-            if file.path.stat().st_size > LARGEST:
-                raise UnreadableError(f"is larger than {LARGEST / 2**20:.0f} MB")
             notebook = read_submission(file.path)
             try:
                 name = name_of(notebook, shown, self.root)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import cnnlab
+from cnnlab.check.record import listed
 
 PACKAGE = Path(cnnlab.__file__).parent
 MB = 2**20
@@ -75,8 +76,8 @@ class Tier:
         left = [words for way, words in WAYS.items() if way not in self.closes]
         if not closed:
             return f"{self.name}: the code runs as you do, and can reach what you can."
-        text = f"{self.name}: the code cannot {_or(closed)}"
-        return f"{text}; it can {_or(left)}." if left else f"{text}."
+        text = f"{self.name}: the code cannot {listed(closed, 'or')}"
+        return f"{text}; it can {listed(left, 'or')}." if left else f"{text}."
 
 
 BWRAP = Tier("bwrap", frozenset(WAYS))
@@ -157,7 +158,7 @@ def find_hole(tier: Tier, root: Path, private: Iterable[Path] = ()) -> str:
             return f"nothing starts in it ({words[-1]})."
         found = {*json.loads(tried.stdout), *baits.taken()} & tier.closes
     broken = [words for way, words in WAYS.items() if way in found]
-    return f"code in it can {_or(broken)}." if broken else ""
+    return f"code in it can {listed(broken, 'or')}." if broken else ""
 
 
 @dataclass(frozen=True)
@@ -342,8 +343,3 @@ def _inside(folder: Path) -> list[Path]:
 
 def _holds(path: Path, needed: list[str]) -> bool:
     return any(Path(one).is_relative_to(path) for one in needed)
-
-
-def _or(words: list[str]) -> str:
-    *others, last = words
-    return f"{', '.join(others)} or {last}" if others else last

@@ -128,11 +128,7 @@ class GradedNotebook(IPyNbFile):
         question = mark(answer)["question"]
         words = "Something that it had started ended the kernel later on."
         self.failures[question] = ("kernel died", words)
-        item = next(item for item in self.paper.items if item.id == question)
-        self.record(
-            {"id": question, "status": "kernel died", "points": 0, "out_of": item.points}
-            | {"message": words, "flags": self.flags[question]}
-        )
+        self.record(question, "kernel died", words)
 
     def give_up_latest_answer(self, before: int) -> None:
         """What breaks a cell of the paper itself is what a learner wrote before it."""
@@ -144,8 +140,18 @@ class GradedNotebook(IPyNbFile):
         words = f"{self.seed} {question}".encode()
         return int.from_bytes(hashlib.sha256(words).digest()[:8], "big")
 
-    def record(self, result: dict) -> None:
+    def record(self, question: str, status: str, message: str, **told) -> None:
         """Write one question's result down, at once."""
+        item = next(item for item in self.paper.items if item.id == question)
+        result = {
+            "id": question,
+            "status": status,
+            "points": item.points if status == RIGHT else 0,
+            "out_of": item.points,
+            "message": _printable(message.strip()),
+            "flags": self.flags[question] if self.found[question] == "written" else [],
+            **told,
+        }
         if path := self.config.option.cnnlab_records:
             with Path(path).open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps(result) + "\n")
@@ -257,7 +263,6 @@ class GradedCell(IPyNbCell):
         return "kernel died", f"The kernel died while it ran {where}."
 
     def _decide(self, failure: tuple[str, str] | None) -> None:
-        item = next(item for item in self.parent.paper.items if item.id == self.question)
         verdict, found = self.verdict, self.parent.found[self.question]
         told: dict = {}
         if verdict is not None and verdict.status == RIGHT:
@@ -285,17 +290,7 @@ class GradedCell(IPyNbCell):
                 f"{message.rstrip('.')}. Is it spelled like that where it is defined? Only answer "
                 "cells are graded: what an answer needs has to be in one."
             )
-        self.parent.record(
-            {
-                "id": self.question,
-                "status": status,
-                "points": item.points if status == RIGHT else 0,
-                "out_of": item.points,
-                "message": _printable(message.strip()),
-                "flags": self.parent.flags[self.question] if found == "written" else [],
-            }
-            | told
-        )
+        self.parent.record(self.question, status, message, **told)
 
 
 def _told(verdict: Verdict) -> dict:
