@@ -543,7 +543,7 @@ with when_written("small_alexnet", "train"):
     network, preprocess = that_of_the_shapes()
     start = small_alexnet((32, 32, 3), 10, dropout=0.0, rng=np.random.default_rng(6))
     filters = [np.moveaxis(one.layers[0].params["w"], 3, 0) for one in (start, network)]
-    picture = viz.gallery(np.concatenate(filters), columns=8)
+    picture = viz.gallery(np.concatenate(filters), *viz.row(1), columns=8)
     viz.show(
         numbered(picture), alt="Eight filters of 4×4 pixels in color, before and after training."
     )
@@ -556,7 +556,7 @@ with when_written("small_alexnet", "train"):
     image = preprocess(figures[1].images[:1])
     maps = interpret.feature_maps(network, image, layer=1)
     viz.show(viz.image(figures[1].images[0]), alt="The image: one shape in color on a ground.")
-    picture = viz.gallery(np.moveaxis(maps[0], 2, 0), columns=8)
+    picture = viz.gallery(np.moveaxis(maps[0], 2, 0), *viz.row(1, height=1.6), columns=8)
     viz.show(numbered(picture), alt="What each of the eight filters makes of it.")
 
 # %% [markdown] tags=["T34"]
@@ -723,7 +723,8 @@ check("a7.receptive_field", receptive_field)
 # %%
 windows = [layer[2:4] if layer[0] == "conv" else layer[1:3] for layer in ALEXNET[:10]]
 windows = [pair for pair in windows if pair]
-print("the last pooling sees", shapes.receptive_field(windows), "of 227 pixels")
+with when_written("receptive_field"):
+    print("the last pooling sees", receptive_field(windows), "of 227 pixels")
 
 # %% [markdown] tags=["T34"]
 # ## If you like: what the network looks at
